@@ -42,6 +42,7 @@
     C(response_last_ns)            \
     C(response_stalled_ns)         \
     RECORD_COLUMNS_PEER(C)
+#define RECORD_COLUMNS_REPLACED_4(C) C(ws_state) // since version 4
 // Replaced by an update that brings a value; those of the second list exist since version 2.
 #define RECORD_COLUMNS_KEPT(C)   C(response_head) C(request_trailers) C(response_trailers)
 #define RECORD_COLUMNS_KEPT_2(C) C(response_protocol) C(reason) C(detail) C(bad_head)
@@ -67,8 +68,9 @@
 enum record_column_number {
     COLUMN_interim, // an update appends to it
     RECORD_COLUMNS_REPLACED(RECORD_COLUMN_NUMBER)
-    RECORD_COLUMNS_KEPT(RECORD_COLUMN_NUMBER) RECORD_COLUMNS_KEPT_2(RECORD_COLUMN_NUMBER)
-        RECORD_COLUMNS_FIXED(RECORD_COLUMN_NUMBER) COLUMNS_READ,
+    RECORD_COLUMNS_REPLACED_4(RECORD_COLUMN_NUMBER) RECORD_COLUMNS_KEPT(RECORD_COLUMN_NUMBER)
+        RECORD_COLUMNS_KEPT_2(RECORD_COLUMN_NUMBER)
+            RECORD_COLUMNS_FIXED(RECORD_COLUMN_NUMBER) COLUMNS_READ,
     COLUMNS_BEFORE_UNREAD = COLUMNS_READ - 1,
     RECORD_COLUMNS_UNREAD(RECORD_COLUMN_NUMBER)
 };

@@ -79,6 +79,8 @@ struct record_exchange {
     // Of the events in the spool; for recovery (write/recover.h) alone.
     uint32_t slot; // while it runs
     uint64_t link; // the connection of the tunnel through which its report may come; 0: none
+    struct slice ws_state; // of a WebSocket that runs (write/ws_capture.h); empty: no WebSocket
+    uint64_t messages;     // 1 + the highest number of its messages
     struct record_body body[2];
     int64_t sent_on_ns, connect_ns, service_first_ns, answered_ns, duration_ns;
     struct record_report peer;

@@ -12,19 +12,21 @@ enum {
 
 #define E(column)       ", e." #column
 #define MISSING(column) ", NULL"
-#define COLUMNS(since_2)       \
-    RECORD_COLUMNS_REPLACED(E) \
+#define COLUMNS(since_2, since_4)      \
+    RECORD_COLUMNS_REPLACED(E)         \
+    RECORD_COLUMNS_REPLACED_4(since_4) \
     RECORD_COLUMNS_KEPT(E) RECORD_COLUMNS_KEPT_2(since_2) RECORD_COLUMNS_FIXED(E)
 #define JOINS                                                \
     " FROM exchange e LEFT JOIN writer w ON w.id = e.writer" \
     " LEFT JOIN tunnel t ON t.id = e.tunnel "
-#define SELECT(since_2) "SELECT e.interim" COLUMNS(since_2) ", w.program, t.name, e.seq" JOINS
+#define SELECT(since_2, since_4) \
+    "SELECT e.interim" COLUMNS(since_2, since_4) ", w.program, t.name, e.seq" JOINS
 
 const char *const record_row_select[RECORD_VERSION + 1] = {
-    [1] = SELECT(MISSING),
-    [2] = SELECT(E),
-    [3] = SELECT(E),
-    [4] = SELECT(E),
+    [1] = SELECT(MISSING, MISSING),
+    [2] = SELECT(E, MISSING),
+    [3] = SELECT(E, MISSING),
+    [4] = SELECT(E, E),
 };
 
 #define BODY_COLUMNS(side)                                                             \
@@ -173,4 +175,5 @@ void record_row_read(sqlite3_stmt *s, struct record_exchange *x)
     x->answered_ns = time_at(s, COLUMN_answered_ns);
     x->duration_ns = time_at(s, COLUMN_duration_ns);
     read_peer(s, &x->peer);
+    x->ws_state = record_column(s, COLUMN_ws_state);
 }

@@ -59,6 +59,7 @@ static const char *const steps[RECORD_VERSION] = {
 
     "ALTER TABLE exchange ADD COLUMN slot INTEGER;"
     "ALTER TABLE exchange ADD COLUMN link INTEGER;"
+    "ALTER TABLE exchange ADD COLUMN ws_state BLOB;"
     "CREATE TABLE spool("
     " id TEXT PRIMARY KEY, writer INTEGER NOT NULL, segment INTEGER NOT NULL,"
     " position INTEGER NOT NULL) WITHOUT ROWID;",

@@ -18,6 +18,8 @@ import pytest
 from client import Truncated, until
 from record import REQUEST, RESPONSE, Record, schema
 from test_record_erased import found, marked
+from test_record_websocket import SHED, echo, masked, messages, of_side, upgrade
+from tunnel_peer import TEXT
 
 KIB, MIB = 1024, 1024 * 1024
 MISSING = "cannot be moved"
@@ -227,6 +229,27 @@ def has_ended(part):
         return list(spool(part).iterdir()) == [] and record.number(
             "SELECT (SELECT count(*) FROM spool) + (SELECT count(*) FROM writer"
             " WHERE ended_ns IS NULL)") == 0
+
+
+def test_messages_are_in_the_record_though_a_kill_was_amid_them(tmp_path):
+    early, cut, late = (masked(TEXT, text) for text in (b"early", b"cut by the kill", b"late"))
+    with harness.Proxied(tmp_path) as way:
+        has_record(way, way.proxy)
+        with way.visit() as visitor:
+            upgrade(way, visitor, "/socket")
+            echo(visitor, [early, cut[:-5]])
+            run(way.proxy, "requests")
+            with locked(way.proxy):
+                echo(visitor, [cut[-5:], late])
+                until(lambda: spooled(way.proxy).count(late) == 2, "both are in the spool")
+                way.proxy.kill()
+        run(way.proxy, "requests")
+        row, found = messages(way.proxy, "/socket")
+        assert row["outcome"] == "recorder gone" and row["flags"] & SHED
+        assert [m["number"] for m in found] == list(range(6))
+        for side in (REQUEST, RESPONSE):
+            assert of_side(found, side) == [(TEXT, b"early"), (TEXT, b""), (TEXT, b"late")]
+            assert [m["size"] for m in found if m["side"] == side] == [5, 15, 4]
 
 
 def test_two_commands_at_once_see_all_that_a_killed_program_left(tmp_path):

@@ -126,20 +126,29 @@ def shaken(exchange):
     exchange.close()
 
 
-def converse(tunnel, target, pieces):
-    """Completes a handshake, sends these pieces, and reads the echo of each."""
+def upgrade(tunnel, visitor, target):
+    """Completes a handshake with a service that echoes."""
     tunnel.origin.on(target.partition("?")[0], shaken)
+    visitor.request("GET", target, [
+        ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")])
+    assert visitor.response_head().status == 101
+
+
+def echo(visitor, pieces):
+    """Sends these pieces, and reads the echo of each."""
+    for piece in pieces:
+        visitor.send(piece)
+        while len(visitor.buffer) < len(piece):
+            assert visitor.fill()
+        assert bytes(visitor.buffer[:len(piece)]) == piece
+        del visitor.buffer[:len(piece)]
+
+
+def converse(tunnel, target, pieces):
     with tunnel.visit() as visitor:
-        visitor.request("GET", target, [
-            ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")])
-        assert visitor.response_head().status == 101
-        for piece in pieces:
-            visitor.send(piece)
-            while len(visitor.buffer) < len(piece):
-                assert visitor.fill()
-            assert bytes(visitor.buffer[:len(piece)]) == piece
-            del visitor.buffer[:len(piece)]
+        upgrade(tunnel, visitor, target)
+        echo(visitor, pieces)
 
 
 def masked(frame_of, payload, **how):

@@ -7,41 +7,9 @@
 
 #include <cmocka.h>
 
-#include "common/record/write/ws_capture.h"
 #include "tests/support/chance.h"
 #include "tests/support/check.h"
-
-enum {
-    FIN = 0x80,
-    RSV1 = 0x40
-};
-
-struct stream {
-    uint8_t bytes[70000];
-    size_t len;
-};
-
-// Appends a frame; `first` is its first byte.
-static void add(struct stream *s, unsigned first, struct slice payload, bool masked)
-{
-    struct ws_header h = {.fin = first & FIN,
-                          .opcode = (enum ws_opcode)(first & 0xf),
-                          .masked = masked,
-                          .mask = {1, 2, 0xf0, 0xff},
-                          .length = payload.len};
-    size_t head = ws_write_header(s->bytes + s->len, &h);
-    s->bytes[s->len] = (uint8_t)first;
-    uint8_t *at = s->bytes + s->len + head;
-    memcpy(at, payload.p, payload.len);
-    if (masked)
-        (void)ws_mask(at, at, payload.len, h.mask, 0);
-    s->len += head + payload.len;
-}
-
-static struct slice whole(const struct stream *s)
-{
-    return slice_of((const char *)s->bytes, s->len);
-}
+#include "ws_capture_fixture.h"
 
 struct expected {
     enum record_side side;
@@ -66,19 +34,6 @@ static void expect(const struct ws_capture *m, const struct expected *all, size_
     CHECK(!d);
 }
 
-static void conversation(struct stream *s, bool masked)
-{
-    add(s, FIN | WS_TEXT, SLICE("hello"), masked);
-    add(s, FIN | WS_BINARY, SLICE(""), masked);
-    add(s, RSV1 | WS_TEXT, SLICE("be"),
-        masked); // compressed, in three frames, with a ping between them
-    add(s, FIN | WS_PING, SLICE("ping"), masked);
-    add(s, WS_CONTINUATION, SLICE(""), masked);
-    add(s, FIN | WS_PONG, SLICE(""), masked);
-    add(s, FIN | WS_CONTINUATION, SLICE("gun"), masked);
-    add(s, FIN | WS_CLOSE, SLICE("\x03\xe8"), masked);
-}
-
 static void messages_are_found_however_the_bytes_are_cut(void **state)
 {
     (void)state;
@@ -94,7 +49,7 @@ static void messages_are_found_however_the_bytes_are_cut(void **state)
             for (size_t second = first; second <= s.len; second++) {
                 struct ws_capture_budget budget = {.max = 1 << 20};
                 struct ws_capture m;
-                struct slice b = whole(&s);
+                struct slice b = stream_bytes(&s);
                 ws_capture_init(&m, &budget, 0, 0);
                 ws_capture_feed(&m, from, 1, slice_of(b.p, first));
                 ws_capture_feed(&m, from, 2, slice_of(b.p + first, second - first));
@@ -117,18 +72,18 @@ static void both_sides_count_together(void **state)
     const struct expected all[] = {{RECORD_RESPONSE, WS_BINARY, false, 2, "22"},
                                    {RECORD_REQUEST, WS_TEXT, false, 2, "11"}};
     (void)state;
-    add(&asked, FIN | WS_TEXT, SLICE("11"), true);
-    add(&said, FIN | WS_BINARY, SLICE("22"), false);
+    add_frame(&asked, FIN | WS_TEXT, SLICE("11"), true);
+    add_frame(&said, FIN | WS_BINARY, SLICE("22"), false);
     ws_capture_init(&m, &budget, 0, 0);
     ws_capture_feed(&m, RECORD_REQUEST, 1, slice_of((char *)asked.bytes, 3));
-    ws_capture_feed(&m, RECORD_RESPONSE, 2, whole(&said));
+    ws_capture_feed(&m, RECORD_RESPONSE, 2, stream_bytes(&said));
     ws_capture_feed(&m, RECORD_REQUEST, 3, slice_of((char *)asked.bytes + 3, asked.len - 3));
     expect(&m, all, 2);
     assert_int_equal(m.first->message.at_ns, 2);
     assert_int_equal(m.first->next->message.at_ns, 3);
     ws_capture_clear(&m);
     assert_null(m.first);
-    ws_capture_feed(&m, RECORD_RESPONSE, 4, whole(&said));
+    ws_capture_feed(&m, RECORD_RESPONSE, 4, stream_bytes(&said));
     assert_int_equal(m.first->number, 2);
     ws_capture_deinit(&m);
     assert_int_equal(budget.used, 0);
@@ -154,14 +109,14 @@ static void what_is_no_frame_ends_the_looking(void **state)
         struct ws_capture_budget budget = {.max = 1 << 20};
         struct ws_capture m;
         struct stream good = {.len = 0};
-        add(&good, FIN | WS_TEXT, SLICE("seen"), false);
+        add_frame(&good, FIN | WS_TEXT, SLICE("seen"), false);
         check_context("case %zu", i);
         ws_capture_init(&m, &budget, 0, 0);
-        ws_capture_feed(&m, RECORD_RESPONSE, 1, whole(&good));
+        ws_capture_feed(&m, RECORD_RESPONSE, 1, stream_bytes(&good));
         ws_capture_feed(&m, RECORD_RESPONSE, 1, slice_of((const char *)bad[i].bytes, bad[i].len));
         CHECK(m.broken);
-        ws_capture_feed(&m, RECORD_RESPONSE, 1, whole(&good));
-        ws_capture_feed(&m, RECORD_REQUEST, 1, whole(&good));
+        ws_capture_feed(&m, RECORD_RESPONSE, 1, stream_bytes(&good));
+        ws_capture_feed(&m, RECORD_REQUEST, 1, stream_bytes(&good));
         CHECK(m.number == 1 && m.first && !m.first->next);
         ws_capture_deinit(&m);
         CHECK(budget.used == 0);
@@ -175,8 +130,8 @@ static void feed_pattern(struct ws_capture *m, size_t size)
     static uint8_t payload[65000];
     s.len = 0;
     pattern_write(payload, size, size, 0);
-    add(&s, FIN | WS_BINARY, slice_of((char *)payload, size), true);
-    ws_capture_feed(m, RECORD_REQUEST, 1, whole(&s));
+    add_frame(&s, FIN | WS_BINARY, slice_of((char *)payload, size), true);
+    ws_capture_feed(m, RECORD_REQUEST, 1, stream_bytes(&s));
 }
 
 static void payload_beyond_the_limit_is_counted_and_not_kept(void **state)
@@ -229,15 +184,15 @@ static void messages_without_end_are_counted_at_last(void **state)
     struct stream s = {.len = 0};
     (void)state;
     for (int i = 0; i < 10000; i++)
-        add(&s, FIN | WS_PING, SLICE(""), false);
+        add_frame(&s, FIN | WS_PING, SLICE(""), false);
     ws_capture_init(&m, &budget, 0, 0);
     for (int i = 0; i < WS_CAPTURE_MESSAGES_MAX / 10000; i++) {
-        ws_capture_feed(&m, RECORD_RESPONSE, 1, whole(&s));
+        ws_capture_feed(&m, RECORD_RESPONSE, 1, stream_bytes(&s));
         assert_int_equal(budget.messages, 10000);
         ws_capture_clear(&m);
     }
     assert_false(m.missed);
-    ws_capture_feed(&m, RECORD_RESPONSE, 1, whole(&s));
+    ws_capture_feed(&m, RECORD_RESPONSE, 1, stream_bytes(&s));
     assert_true(m.missed && !m.first && budget.messages == 0);
     assert_int_equal(m.number, WS_CAPTURE_MESSAGES_MAX + 10000);
     ws_capture_deinit(&m);

@@ -221,11 +221,29 @@ static void keep_texts(struct pending_row *row, const struct record_exchange *x)
     row->x.program = row->x.visitor = row->x.protocol = row->x.method = row->x.scheme = none;
     row->x.host = row->x.target = row->x.upstream = row->x.request_head = row->x.replay_of = none;
     row->x.interim = row->x.response_head = row->x.response_protocol = row->x.reason = none;
-    row->x.bad_head = row->x.detail = none;
+    row->x.bad_head = row->x.detail = row->x.ws_state = none;
     row->x.body[0].trailers = row->x.body[1].trailers = none;
     row->x.error = own_code(x->error);
     row->x.outcome = own_outcome(x->outcome);
     row->x.peer.outcome = own_outcome(x->peer.outcome);
+}
+
+// Takes up the capture of a WebSocket's messages. A damaged state ends it: the row is shed, and an
+// exchange that is shed keeps no further bytes. False: out of memory.
+static bool restore_messages(struct pending_rows *rows, struct pending_row *row,
+                             const struct record_exchange *x)
+{
+    if (x->ws_state.len == 0)
+        return true;
+    row->messages = malloc(sizeof(*row->messages));
+    if (!row->messages)
+        return false;
+    ws_capture_init(row->messages, &rows->budget, row->share, rows->body_bytes);
+    if (!ws_capture_restore(row->messages, x->ws_state, x->messages)) {
+        pending_row_free_messages(row);
+        row->x.flags |= RECORD_SHED;
+    }
+    return true;
 }
 
 bool pending_rows_restore(struct pending_rows *rows, const struct record_exchange *x,
@@ -246,7 +264,10 @@ bool pending_rows_restore(struct pending_rows *rows, const struct record_exchang
     row->tunnel_id = x->link;
     row->routed = row->stored = true;
     row->ended = ended;
-    row->unsynced = x->status == 101 && x->body[0].kept + x->body[1].kept == 0;
+    if (!ended && !restore_messages(rows, row, x)) {
+        pending_row_free(rows, row);
+        return false;
+    }
     if (row->tunnel_id && !x->peer.known)
         pending_row_index(rows, row);
     if (!ended)

@@ -188,7 +188,6 @@ static bool on_data(struct pending_rows *rows, struct pending_row *row, const st
         row->x.flags |= row->messages->missed ? RECORD_SHED : 0;
         return true;
     }
-    row->x.flags |= row->unsynced ? RECORD_SHED : 0;
     bool ok = !(row->x.flags & RECORD_SHED) && append(row, &row->body[side], bytes.p, bytes.len);
     b->kept += ok ? bytes.len : 0;
     return ok;

@@ -18,7 +18,6 @@ struct pending_row {
     bool waiting;   // in pending_rows.waiting
     bool indexed;   // in pending_rows.buckets
     bool stored;    // its texts are in the record
-    bool unsynced;  // its messages are not kept any more: their frames are out of step
     struct pending_row **bucket, *next_in_bucket;
     struct pending_row *next_dirty; // or the next one kept for reuse
     struct list_link in_waiting;

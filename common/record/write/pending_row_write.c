@@ -34,6 +34,7 @@ uint64_t pending_row_message_bytes(const struct pending_row *row)
 static int write_pending_row(struct pending_row *row, struct store *s)
 {
     struct record_exchange *x = &row->x;
+    uint8_t ws_state[WS_CAPTURE_STATE_BYTES];
     x->interim = all_of(&row->interim);
     x->response_head = slice_of(all_of(&row->head).p, buf_len(&row->head) ? row->head_len : 0);
     x->bad_head = all_of(&row->bad_head);
@@ -47,9 +48,14 @@ static int write_pending_row(struct pending_row *row, struct store *s)
     for (int side = 0; side < 2; side++)
         if (row->inserting && row->ended && buf_len(&row->body[side]) <= RECORD_SMALL_BODY_BYTES)
             small[side] = all_of(&row->body[side]);
+    if (row->messages && !row->ended) {
+        ws_capture_save(row->messages, ws_state);
+        x->ws_state = slice_of((const char *)ws_state, sizeof(ws_state));
+    }
     x->size = size;
     int error = store_exchange(s, x, size - row->counted_size, small);
     x->size = before;
+    x->ws_state = (struct slice){0};
     for (int side = 0; !error && side < 2; side++)
         if (small[side].len == 0)
             error = write_body(row, s, (enum record_side)side);

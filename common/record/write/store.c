@@ -123,6 +123,7 @@ static void bind_exchange(sqlite3_stmt *q, const struct record_exchange *x)
     bind_reason(q, x->reason);
     bind_text(q, COLUMN_detail, x->detail);
     bind_blob(q, COLUMN_bad_head, x->bad_head);
+    bind_blob(q, COLUMN_ws_state, x->ws_state);
     bind_peer(q, &x->peer);
 }
 

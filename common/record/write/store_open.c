@@ -71,8 +71,8 @@ static int end_writer(struct store *s, int64_t id)
 {
     char sql[200];
     (void)snprintf(sql, sizeof(sql),
-                   "UPDATE exchange SET outcome='recorder gone' WHERE writer=%lld AND outcome"
-                   " IS NULL; UPDATE writer SET ended_ns=%lld WHERE id=%lld",
+                   "UPDATE exchange SET outcome='recorder gone', ws_state=NULL WHERE writer=%lld"
+                   " AND outcome IS NULL; UPDATE writer SET ended_ns=%lld WHERE id=%lld",
                    (long long)id, (long long)wall_clock_ns(), (long long)id);
     return exec(s->db, sql);
 }

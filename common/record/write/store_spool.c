@@ -109,7 +109,10 @@ bool store_has_spool(struct store *s, int64_t writer, int *error)
 static int read_rest(struct store *s, struct record_exchange *x)
 {
     int error = SQLITE_OK;
-    sqlite3_stmt *q = prepare(s, "SELECT slot, link FROM exchange WHERE seq=?1", &error);
+    sqlite3_stmt *q = prepare(s,
+                              "SELECT slot, link, (SELECT max(number) FROM message WHERE"
+                              " exchange=?1) FROM exchange WHERE seq=?1",
+                              &error);
     if (!q)
         return error;
     (void)sqlite3_bind_int64(q, 1, x->seq);
@@ -117,6 +120,7 @@ static int read_rest(struct store *s, struct record_exchange *x)
     int64_t slot = sqlite3_column_int64(q, 0);
     x->slot = slot >= 0 && slot < UINT32_MAX ? (uint32_t)slot : UINT32_MAX;
     x->link = (uint64_t)sqlite3_column_int64(q, 1);
+    x->messages = (uint64_t)(record_number(q, 2, -1) + 1);
     (void)sqlite3_finalize(q);
     return error == SQLITE_ROW ? SQLITE_OK : error;
 }

@@ -20,8 +20,9 @@
 #define PARAMETER(column) ", :" #column
 #define REPLACE(column)   ", " #column "=:" #column
 #define KEEP(column)      ", " #column "=coalesce(:" #column ", " #column ")"
-#define EXCHANGE_COLUMNS(C)    \
-    RECORD_COLUMNS_REPLACED(C) \
+#define EXCHANGE_COLUMNS(C)      \
+    RECORD_COLUMNS_REPLACED(C)   \
+    RECORD_COLUMNS_REPLACED_4(C) \
     RECORD_COLUMNS_KEPT(C) RECORD_COLUMNS_KEPT_2(C) RECORD_COLUMNS_FIXED(C)
 
 static const char *const texts[STATEMENTS] = {
@@ -33,8 +34,8 @@ static const char *const texts[STATEMENTS] = {
         NAME) ") VALUES(:interim" EXCHANGE_COLUMNS(PARAMETER) RECORD_COLUMNS_UNREAD(PARAMETER) ")",
     [UPDATE_EXCHANGE] =
         "UPDATE exchange SET interim=coalesce(CAST(interim || :interim AS BLOB), :interim,"
-        " interim)" RECORD_COLUMNS_REPLACED(REPLACE) RECORD_COLUMNS_KEPT(KEEP)
-            RECORD_COLUMNS_KEPT_2(KEEP) " WHERE id=:id AND seq=:seq",
+        " interim)" RECORD_COLUMNS_REPLACED(REPLACE) RECORD_COLUMNS_REPLACED_4(REPLACE)
+            RECORD_COLUMNS_KEPT(KEEP) RECORD_COLUMNS_KEPT_2(KEEP) " WHERE id=:id AND seq=:seq",
     [INSERT_BODY] = "INSERT INTO body(exchange, side, at, bytes) VALUES(?1,?2,?3,?4)",
     [INSERT_MESSAGE] =
         "INSERT INTO message(exchange, number, side, opcode, flags, at_ns, size, bytes)"

@@ -7,6 +7,23 @@ enum {
     RSV = 0x70
 };
 
+#define SAVED_SIZE_MAX (UINT64_C(1) << 60) // more than any stream has
+
+// As it was before the frame in progress, and what came of this frame.
+struct saved_side {
+    uint64_t passed; // bytes of the frame's payload
+    uint64_t size;   // of the message
+    uint8_t head[WS_HEADER_MAX], head_len;
+    uint8_t message; // opcode and RSV1 of its first frame; 0: no message has begun
+};
+
+struct saved {
+    uint64_t kept, broken;
+    struct saved_side side[2];
+};
+
+_Static_assert(sizeof(struct saved) == WS_CAPTURE_STATE_BYTES, "the state has no padding");
+
 void ws_capture_init(struct ws_capture *m, struct ws_capture_budget *budget, uint8_t share,
                      uint64_t keep_max)
 {
@@ -159,15 +176,19 @@ static bool begin_frame(struct ws_capture_side *s)
     return true;
 }
 
+static bool take_head_byte(struct ws_capture_side *s, uint8_t byte)
+{
+    if (s->head_len == sizeof(s->head))
+        return false;
+    s->head[s->head_len++] = byte;
+    return begin_frame(s);
+}
+
 // Takes one byte of a header, or a piece of payload. Returns its length; 0: invalid.
 static size_t feed_some(struct ws_capture *m, struct ws_capture_side *s, struct slice bytes)
 {
-    if (!s->in_frame) {
-        if (s->head_len == sizeof(s->head))
-            return 0;
-        s->head[s->head_len++] = (uint8_t)bytes.p[0];
-        return begin_frame(s) ? 1 : 0;
-    }
+    if (!s->in_frame)
+        return take_head_byte(s, (uint8_t)bytes.p[0]) ? 1 : 0;
     size_t len = bytes.len < s->left ? bytes.len : (size_t)s->left;
     capture(m, s, slice_of(bytes.p, len));
     s->left -= len;
@@ -189,4 +210,68 @@ void ws_capture_feed(struct ws_capture *m, enum record_side side, int64_t at_ns,
         if (is_control(s) || s->frame.fin)
             finish_message(m, side, at_ns);
     }
+}
+
+static void save_side(const struct ws_capture_side *s, struct saved_side *out)
+{
+    const bool data = s->in_frame && !is_control(s);
+    const bool begun = data ? s->frame.opcode == WS_CONTINUATION : s->in_message;
+    out->passed = s->in_frame ? s->frame.length - s->left : 0;
+    out->size = s->size - (data ? out->passed : 0);
+    memcpy(out->head, s->head, s->head_len);
+    out->head_len = (uint8_t)s->head_len;
+    out->message = begun ? (uint8_t)(s->opcode | (s->compressed ? RSV1 : 0)) : 0;
+}
+
+void ws_capture_save(const struct ws_capture *m, uint8_t out[static WS_CAPTURE_STATE_BYTES])
+{
+    struct saved saved = {.kept = m->kept, .broken = m->broken};
+    for (int side = 0; side < 2 && !m->broken; side++)
+        save_side(&m->side[side], &saved.side[side]);
+    memcpy(out, &saved, sizeof(saved));
+}
+
+static bool restore_side(struct ws_capture_side *s, const struct saved_side *from)
+{
+    const unsigned opcode = from->message & ~(unsigned)RSV1;
+    const bool begun = opcode == WS_TEXT || opcode == WS_BINARY;
+    if (!begun && (from->message != 0 || from->size > 0))
+        return false;
+    if (from->size > SAVED_SIZE_MAX || from->passed > SAVED_SIZE_MAX ||
+        from->head_len > WS_HEADER_MAX)
+        return false;
+    s->in_message = begun;
+    s->opcode = opcode;
+    s->compressed = from->message & RSV1;
+    s->size = from->size;
+    for (size_t i = 0; i < from->head_len; i++)
+        if (s->in_frame || !take_head_byte(s, from->head[i]))
+            return false;
+    if (from->passed >= (s->in_frame ? s->frame.length : 1))
+        return false; // a frame ends with its last byte
+    if (!s->in_frame)
+        return true;
+    *(is_control(s) ? &s->control_size : &s->size) += from->passed;
+    s->left -= from->passed; // not the phase: no more of this payload is captured
+    return true;
+}
+
+bool ws_capture_restore(struct ws_capture *m, struct slice state, uint64_t number)
+{
+    struct saved saved;
+    if (state.len != sizeof(saved))
+        return false;
+    memcpy(&saved, state.p, sizeof(saved));
+    if (saved.broken > 1 || saved.kept > m->keep_max)
+        return false;
+    m->number = number;
+    m->kept = saved.kept;
+    m->broken = saved.broken;
+    for (int side = 0; side < 2; side++) {
+        struct ws_capture_side *s = &m->side[side];
+        if (!restore_side(s, &saved.side[side]))
+            return false;
+        m->missed = m->missed || s->size + s->control_size > 0;
+    }
+    return true;
 }

@@ -8,7 +8,8 @@
 #include "recorder.h"
 
 enum {
-    WS_CAPTURE_MESSAGES_MAX = 1000 * 1000 // of one WebSocket; further ones are only counted
+    WS_CAPTURE_MESSAGES_MAX = 1000 * 1000, // of one WebSocket; further ones are only counted
+    WS_CAPTURE_STATE_BYTES = 80
 };
 
 // Shared by all captures of a record writer.
@@ -46,7 +47,7 @@ struct ws_capture {
     uint64_t kept, keep_max;                  // bytes of payload captured
     bool broken;                              // an invalid frame ended the capture
     uint8_t share;
-    bool missed; // messages were dropped
+    bool missed; // messages were dropped, or payload of a message that is not complete
 };
 
 // Captures at most `keep_max` bytes of payload (0: no limit). Once three quarters of the budget are
@@ -59,3 +60,10 @@ void ws_capture_feed(struct ws_capture *m, enum record_side side, int64_t at_ns,
                      struct slice bytes);
 // Frees the complete messages.
 void ws_capture_clear(struct ws_capture *m);
+
+// How far the frames of both sides have come, without payload (docs/record.md, ws_state).
+void ws_capture_save(const struct ws_capture *m, uint8_t out[static WS_CAPTURE_STATE_BYTES]);
+// Goes on from a saved state, right after ws_capture_init; `number` is that of the next message. Of
+// a message whose payload had begun, the size will be right and no bytes are captured. False: no
+// capture has this state; the capture is then to be deinitialised.
+bool ws_capture_restore(struct ws_capture *m, struct slice state, uint64_t number);
