@@ -73,6 +73,17 @@ static int index_all(struct recovered *d)
                                                                             : error;
 }
 
+// A spool that the record does not know, and whose segments have no valid head: what they have, if
+// anything, is lost.
+static void give_up(struct spool *spool, const struct record_recovery *r)
+{
+    const struct spool_position everything = {UINT32_MAX, UINT64_MAX};
+    if (spool_bytes(spool) > 0 && r->broken)
+        r->broken(r->ctx);
+    (void)spool_free(spool, &everything);
+}
+
+// `facts`: NULL: no segment has any.
 static int index_spool(const char *dir, struct spool *spool, const struct spool_segment_head *facts,
                        const struct record_recovery *r)
 {
@@ -80,16 +91,19 @@ static int index_spool(const char *dir, struct spool *spool, const struct spool_
     struct store *store = NULL;
     struct recovered *d = calloc(1, sizeof(*d));
     const struct store_config config = {
-        .dir = dir, .program = facts->program, .spool = spool_id(spool)};
+        .dir = dir, .program = facts ? facts->program : "", .spool = spool_id(spool)};
     int error = d ? store_open_after(&config, facts, &store, &at) : SQLITE_NOMEM;
     if (error) {
         free(d);
-        (void)spool_free(spool, NULL);
-        return error;
+        if (error == SQLITE_NOTFOUND)
+            give_up(spool, r);
+        else
+            (void)spool_free(spool, NULL);
+        return error == SQLITE_NOTFOUND ? SQLITE_OK : error;
     }
     d->r = r;
     d->all = spool_left(spool, at);
-    indexer_init(&d->indexer, spool, at, facts->body_bytes);
+    indexer_init(&d->indexer, spool, at, facts ? facts->body_bytes : 0);
     d->indexer.store = store;
     error = index_all(d);
     if (d->indexer.breaks > 0 && r->broken)
@@ -99,25 +113,6 @@ static int index_spool(const char *dir, struct spool *spool, const struct spool_
     indexer_close(store, spool, error ? NULL : &at);
     free(d);
     return error;
-}
-
-// A spool without events: all are in rows, or there were none. Its writer is still to end, if the
-// record has it.
-static int end_empty(const char *dir, struct spool *spool)
-{
-    char id[SPOOL_ID_MAX];
-    struct spool_position at;
-    struct store *store = NULL;
-    const struct spool_position everything = {UINT32_MAX, UINT64_MAX};
-    (void)snprintf(id, sizeof(id), "%s", spool_id(spool));
-    const struct store_config config = {.dir = dir, .program = "", .spool = id};
-    int error = store_open_after(&config, NULL, &store, &at);
-    if (error && error != SQLITE_NOTFOUND) {
-        (void)spool_free(spool, NULL);
-        return error;
-    }
-    indexer_close(store, spool, &everything);
-    return SQLITE_OK;
 }
 
 static int recover_one(const char *dir, int parent, const char *id, const struct record_recovery *r)
@@ -132,17 +127,14 @@ static int recover_one(const char *dir, int parent, const char *id, const struct
     if (error)
         return error == ENOMEM ? SQLITE_NOMEM : error == EPERM ? SQLITE_PERM : SQLITE_CANTOPEN;
     int found = spool_facts(spool, &facts);
-    if (found > 0)
-        return index_spool(dir, spool, &facts, r);
-    if (found < 0) {
-        (void)spool_free(spool, NULL);
-        return SQLITE_CANTOPEN;
-    }
-    if (spool_is_of_another_form(spool)) {
-        (void)spool_free(spool, NULL);
-        return SQLITE_MISMATCH;
-    }
-    return end_empty(dir, spool);
+    if (found < 0)
+        error = SQLITE_CANTOPEN;
+    else if (found == 0 && spool_is_of_another_form(spool))
+        error = SQLITE_MISMATCH;
+    if (!error)
+        return index_spool(dir, spool, found > 0 ? &facts : NULL, r);
+    (void)spool_free(spool, NULL);
+    return error;
 }
 
 static int recover_each(const char *dir, int parent, const struct record_recovery *r)
