@@ -67,7 +67,12 @@ static void print_broken(void *ctx)
 static bool recover(struct waiting *w, const char *dir)
 {
     const struct record_recovery how = {
-        .waits = true, .progress = show_recovery, .broken = print_broken, .ctx = w};
+        .waits = true,
+        .as_owner = true,
+        .progress = show_recovery,
+        .broken = print_broken,
+        .ctx = w,
+    };
     int error = record_recover(dir, &how);
     progress_end(&w->progress);
     if (error)

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "common/base/private_file.h"
+#include "common/base/private_owner.h"
 #include "common/record/spool/event_check.h"
 #include "indexer.h"
 
@@ -115,6 +116,20 @@ static int index_spool(const char *dir, struct spool *spool, const struct spool_
     return error;
 }
 
+// Files of the record are found by their paths, which the owner of the spool can let lead elsewhere
+// at any time.
+static int index_as_owner(const char *dir, int parent, struct spool *spool,
+                          const struct spool_segment_head *facts, const struct record_recovery *r)
+{
+    struct private_self self = {0};
+    if (r->as_owner && !private_become_owner(parent, &self)) {
+        (void)spool_free(spool, NULL);
+        return SQLITE_PERM;
+    }
+    int error = index_spool(dir, spool, facts, r);
+    return private_become_self(&self) ? error : SQLITE_PERM;
+}
+
 static int recover_one(const char *dir, int parent, const char *id, const struct record_recovery *r)
 {
     struct spool *spool = NULL;
@@ -132,7 +147,7 @@ static int recover_one(const char *dir, int parent, const char *id, const struct
     else if (found == 0 && spool_is_of_another_form(spool))
         error = SQLITE_MISMATCH;
     if (!error)
-        return index_spool(dir, spool, found > 0 ? &facts : NULL, r);
+        return index_as_owner(dir, parent, spool, found > 0 ? &facts : NULL, r);
     (void)spool_free(spool, NULL);
     return error;
 }

@@ -4,8 +4,10 @@
 #include <stdbool.h>
 
 struct record_recovery {
-    bool waits;               // for another process that recovers, as long as it gets on
-    bool (*stops)(void *ctx); // asked between two batches; NULL: never
+    bool waits;    // for another process that recovers, as long as it gets on
+    bool as_owner; // root indexes with the rights of the spools' owner, which all threads
+                   // of the process have meanwhile
+    bool (*stops)(void *ctx);                      // asked between two batches; NULL: never
     void (*progress)(void *ctx, unsigned percent); // told after each batch; NULL: nobody
     void (*broken)(void *ctx); // told of each spool that lacked events, or had damaged ones;
                                // NULL: nobody
