@@ -11,11 +11,11 @@
 #include "common/base/private_file.h"
 #include "common/base/private_owner.h"
 #include "common/record/spool/event_check.h"
+#include "common/record/spool/spool_marks.h"
 #include "indexer.h"
 
 enum {
-    STANDSTILL_MS = 5000, // another process that recovers, and does not get on for this long
-    LOCK_MS_MAX = 60000,  // or not at all within this time, is not waited for
+    LOCK_MS_MAX = 60000 // another process that recovers is waited for no longer
 };
 
 // A spool that is being indexed.
@@ -175,25 +175,43 @@ static int recover_each(const char *dir, int parent, const struct record_recover
     return error;
 }
 
-// One process at a time recovers. Another one is waited for as long as the spools' bytes change.
-static int lock(int parent, const char *dir, const struct record_recovery *r)
+// Waits for the process that has the lock, as long as bytes go that were in spools when it began:
+// what programs append meanwhile is no sign of it.
+static int wait_for_lock(int parent, const char *dir, const struct record_recovery *r,
+                         const struct spool_marks *before)
 {
     const struct timespec pause = {.tv_nsec = RECOVER_POLL_MS * 1000000L};
-    uint64_t bytes = 0;
+    uint64_t left = spool_marks_left(before, dir);
     unsigned still_ms = 0;
     for (unsigned ms = 0; flock(parent, LOCK_EX | LOCK_NB); ms += RECOVER_POLL_MS) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return SQLITE_IOERR;
-        if (!r->waits || still_ms >= STANDSTILL_MS || ms >= LOCK_MS_MAX)
+        if (still_ms >= RECOVER_STANDSTILL_MS || ms >= LOCK_MS_MAX)
             return SQLITE_BUSY;
         if (stops(r))
             return SQLITE_INTERRUPT;
         (void)nanosleep(&pause, NULL);
-        uint64_t now = spool_bytes_of_all(dir);
-        still_ms = now == bytes ? still_ms + RECOVER_POLL_MS : 0;
-        bytes = now;
+        uint64_t now = spool_marks_left(before, dir);
+        still_ms = now < left ? 0 : still_ms + RECOVER_POLL_MS;
+        left = now;
     }
     return SQLITE_OK;
+}
+
+// One process at a time recovers.
+static int lock(int parent, const char *dir, const struct record_recovery *r)
+{
+    struct spool_marks before = {0};
+    if (!flock(parent, LOCK_EX | LOCK_NB))
+        return SQLITE_OK;
+    if (errno != EWOULDBLOCK && errno != EINTR)
+        return SQLITE_IOERR;
+    if (!r->waits)
+        return SQLITE_BUSY;
+    (void)spool_marks_take(&before, dir); // without memory for all, some tell
+    int error = wait_for_lock(parent, dir, r, &before);
+    spool_marks_deinit(&before);
+    return error;
 }
 
 int record_recover(const char *dir, const struct record_recovery *r)

@@ -15,7 +15,8 @@ struct record_recovery {
 };
 
 enum {
-    RECOVER_POLL_MS = 20 // between two attempts, while another process recovers
+    RECOVER_POLL_MS = 20,        // between two attempts, while another process recovers
+    RECOVER_STANDSTILL_MS = 5000 // one that does not get on for this long is not waited for
 };
 
 // Brings everything that dead programs left in the spools of this state directory into its record.
