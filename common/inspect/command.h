@@ -27,7 +27,8 @@ struct inspect_call {
     int argc;                           // words that are no options
     char **argv;
     int exit_status;          // negative: go on
-    bool is_behind;           // rows are missing that were to be in the record; set by inspect_open
+    bool is_behind;           // events are in a spool that were to be in rows alone; set by
+                              // inspect_open
     bool decodes_all;         // --decode-all: no limit on decoded sizes
     bool follows;             // prints what comes later: does not wait for writers that are stuck
     bool compares;            // compares with the other end: waits for its reports, too
@@ -61,8 +62,8 @@ uint64_t inspect_number(struct inspect_call *call, const char *option, const cha
 // call->exit_status is set.
 bool inspect_directory(struct inspect_call *call, char out[static STATE_PATH_MAX]);
 // Waits until the writers of the record in `dir` have written all that is over by now. On stderr:
-// how far they are if that takes long, and which of them is stuck. False: something is still in a
-// spool.
+// how far they are if that takes long, and which of them is stuck or cannot be asked. False:
+// something that was in a spool before is still there.
 bool inspect_wait_for_writers(const struct inspect_call *call, const char *dir);
 // Opens the record for reading, once its writers have written all that is over by now; a warning
 // says so when they take too long. NULL: an error was printed, and call->exit_status is set.

@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/record/flush_wait.h"
 #include "common/record/record.h"
+#include "common/record/spool/spool_marks.h"
 #include "common/record/write/recover.h"
 #include "progress.h"
 
@@ -66,7 +67,12 @@ static void print_broken(void *ctx)
 static bool recover(struct waiting *w, const char *dir)
 {
     const struct record_recovery how = {
-        .waits = true, .progress = show_recovery, .broken = print_broken, .ctx = w};
+        .waits = true,
+        .as_owner = true,
+        .progress = show_recovery,
+        .broken = print_broken,
+        .ctx = w,
+    };
     int error = record_recover(dir, &how);
     progress_end(&w->progress);
     if (error)
@@ -87,23 +93,47 @@ static void print_stuck(const struct inspect_call *call, pid_t pid)
                   call->program->name, call->name, writer);
 }
 
-bool inspect_wait_for_writers(const struct inspect_call *call, const char *dir)
+static void print_unasked(const struct inspect_call *call, const char *dir)
 {
-    struct waiting w = {.call = call};
+    (void)fprintf(stderr,
+                  "%s %s: the newest exchanges may be missing: a program that cannot be asked from "
+                  "here, in a container perhaps, still has events in %s/spool\n",
+                  call->program->name, call->name, dir);
+}
+
+static bool flush(struct waiting *w, const char *dir)
+{
+    const struct inspect_call *call = w->call;
     const struct flush_wait how = {
         .reports = call->compares,
         .silent_ms = call->follows ? FOLLOW_SILENT_MS : FLUSH_WAIT_MS,
         .standstill_ms = call->follows ? FOLLOW_STANDSTILL_MS : FLUSH_STANDSTILL_MS,
         .show = show,
-        .ctx = &w,
+        .ctx = w,
     };
     pid_t pid = 0;
-    progress_begin(&w.progress);
+    progress_begin(&w->progress);
     bool written = flush_wait(dir, &how, &pid);
-    progress_end(&w.progress);
+    progress_end(&w->progress);
     if (!written && !call->follows)
         print_stuck(call, pid);
+    return written;
+}
+
+// A program that has answered has removed the bytes that its spool had before, and the recovery
+// those of dead programs: the ones that stay are a live program's that was not asked.
+bool inspect_wait_for_writers(const struct inspect_call *call, const char *dir)
+{
+    struct waiting w = {.call = call};
+    struct spool_marks before = {0};
+    bool marked = spool_marks_take(&before, dir);
+    bool written = flush(&w, dir);
     // Afterwards: a program may have ended while it was asked.
     progress_begin(&w.progress);
-    return recover(&w, dir) && written;
+    bool recovered = recover(&w, dir);
+    bool removed = marked && spool_marks_left(&before, dir) == 0;
+    spool_marks_deinit(&before);
+    if (written && recovered && !removed && !call->follows)
+        print_unasked(call, dir);
+    return written && recovered && removed;
 }

@@ -328,6 +328,25 @@ def test_a_spool_that_others_may_write_is_told_and_left(tmp_path, spoil):
         check_rows(way.proxy, range(10))
 
 
+@needs_root
+def test_root_recovers_what_a_killed_program_of_a_user_left(reachable_path):
+    data = reachable_path / "adit"
+    data.mkdir(mode=0o700)
+    os.chown(data, 65534, 65534)
+
+    def as_nobody():
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+    with harness.Proxied(reachable_path, prepare=as_nobody) as way:
+        leave_spool(way, way.proxy, range(10))
+        out, err = run(way.proxy, "delete", f"target={target(0)}", "--yes")
+        assert out.startswith("deleted 1 ") and err == ""
+        assert all(path.stat().st_uid == 65534 for path in data.rglob("*"))
+        check_rows(way.proxy, range(1, 10))
+        assert not recorded(way.proxy, f"target='{target(0)}'")
+
+
 @needs_mounts
 def test_a_command_that_may_only_read_says_what_is_missing(tmp_path):
     with harness.Proxied(tmp_path) as way:

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -15,19 +16,18 @@
 
 enum {
     LOCK_TRIES = 20,
-    LOCK_PAUSE_NS = 1000 * 1000,
-    NAME_MAX_BYTES = 16 // "00000001.seg" and its NUL, with room for ten digits
+    LOCK_PAUSE_NS = 1000 * 1000
 };
 
-static void name_of(uint32_t number, char out[static NAME_MAX_BYTES])
+static void name_of(uint32_t number, char out[static SPOOL_SEGMENT_NAME_MAX])
 {
-    (void)snprintf(out, NAME_MAX_BYTES, "%08u.seg", (unsigned)number);
+    (void)snprintf(out, SPOOL_SEGMENT_NAME_MAX, "%08u.seg", (unsigned)number);
 }
 
 // Parses a segment's name. 0: it is none.
 static uint32_t number_of(const char *name)
 {
-    char again[NAME_MAX_BYTES];
+    char again[SPOOL_SEGMENT_NAME_MAX];
     unsigned long number = strtoul(name, NULL, 10);
     if (number == 0 || number > UINT32_MAX)
         return 0;
@@ -147,21 +147,21 @@ int spool_open_dir(struct spool *s, int parent)
 
 int spool_open_segment(const struct spool_dir *d, uint32_t number)
 {
-    char name[NAME_MAX_BYTES];
+    char name[SPOOL_SEGMENT_NAME_MAX];
     name_of(number, name);
     return private_open_at(d->dir, name);
 }
 
 int spool_make_segment(const struct spool_dir *d, uint32_t number)
 {
-    char name[NAME_MAX_BYTES];
+    char name[SPOOL_SEGMENT_NAME_MAX];
     name_of(number, name);
     return private_make_at(d->dir, name);
 }
 
 void spool_remove_segment(const struct spool_dir *d, uint32_t number)
 {
-    char name[NAME_MAX_BYTES];
+    char name[SPOOL_SEGMENT_NAME_MAX];
     name_of(number, name);
     (void)private_remove(d->dir, name);
 }
@@ -169,8 +169,8 @@ void spool_remove_segment(const struct spool_dir *d, uint32_t number)
 // Emptied first: a file whose number does not fit its head counts as damaged.
 int spool_reuse_segment(const struct spool_segment *segment, uint32_t number)
 {
-    char name[NAME_MAX_BYTES];
-    char next[NAME_MAX_BYTES];
+    char name[SPOOL_SEGMENT_NAME_MAX];
+    char next[SPOOL_SEGMENT_NAME_MAX];
     name_of(segment->number, name);
     name_of(number, next);
     int error = private_cut(segment->fd, 0);
@@ -226,38 +226,55 @@ int spool_find_segments(struct spool *s)
     return error;
 }
 
-static uint64_t bytes_in(int parent, const char *id)
+// A name that is too long is none of a spool.
+static bool each_in(int parent, const char *id, spool_found *found, void *ctx)
 {
     struct stat st;
-    uint64_t bytes = 0;
-    int dir = private_open_dir(parent, id, false);
+    bool all = true;
+    int dir = strlen(id) < SPOOL_ID_MAX ? private_open_dir(parent, id, false) : -1;
     DIR *list = dir < 0 ? NULL : fdopendir(dir);
-    struct dirent *entry = NULL;
-    while (list && (entry = readdir(list)))
+    const struct dirent *entry = NULL;
+    while (list && all && (entry = readdir(list)))
         if (number_of(entry->d_name) && !fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW))
-            bytes += (uint64_t)st.st_size;
+            all = found(ctx, id, entry->d_name, (uint64_t)st.st_size);
     if (list)
         (void)closedir(list);
     else if (dir >= 0)
         (void)close(dir);
-    return bytes;
+    return all;
 }
 
-uint64_t spool_bytes_of_all(const char *dir)
+bool spool_each_segment(const char *dir, spool_found *found, void *ctx)
 {
     char path[STATE_PATH_MAX + sizeof("/" SPOOL_PARENT)];
-    uint64_t bytes = 0;
+    bool all = true;
     (void)snprintf(path, sizeof(path), "%s/" SPOOL_PARENT, dir);
     int parent = private_open_dir(AT_FDCWD, path, false);
     DIR *list = parent < 0 ? NULL : fdopendir(parent);
-    struct dirent *entry = NULL;
-    while (list && (entry = readdir(list)))
+    const struct dirent *entry = NULL;
+    while (list && all && (entry = readdir(list)))
         if (entry->d_name[0] != '.')
-            bytes += bytes_in(parent, entry->d_name);
+            all = each_in(parent, entry->d_name, found, ctx);
     if (list)
         (void)closedir(list);
     else if (parent >= 0)
         (void)close(parent);
+    return all;
+}
+
+static bool add_size(void *ctx, const char *id, const char *name, uint64_t size)
+{
+    uint64_t *bytes = ctx;
+    (void)id;
+    (void)name;
+    *bytes += size;
+    return true;
+}
+
+uint64_t spool_bytes_of_all(const char *dir)
+{
+    uint64_t bytes = 0;
+    (void)spool_each_segment(dir, add_size, &bytes);
     return bytes;
 }
 

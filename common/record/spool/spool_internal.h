@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Shared by the files of a spool, from the bottom: spool_files.c (its directory), spool.c.
+// Shared by the files of a spool, from the bottom: spool_files.c (its directory), spool.c,
+// spool_marks.c.
 #pragma once
 #include "common/io/loop.h"
 #include "spool.h"
+
+enum {
+    SPOOL_SEGMENT_NAME_MAX = 16 // bytes of "00000001.seg" and its NUL, with room for ten digits
+};
 
 // DATA/spool and a directory in it. A spool has several if its directory was moved or removed
 // meanwhile: segments stay in the one in which they were made.
@@ -54,3 +59,8 @@ int spool_make_segment(const struct spool_dir *d, uint32_t number);
 void spool_remove_segment(const struct spool_dir *d, uint32_t number);
 // Empties a segment and gives it another number. Returns 0 or an errno.
 int spool_reuse_segment(const struct spool_segment *segment, uint32_t number);
+
+// Calls `found` for every segment of all spools of a record, until it returns false. `id` and
+// `name` are valid until then. Returns whether it was called for all.
+typedef bool spool_found(void *ctx, const char *id, const char *name, uint64_t size);
+bool spool_each_segment(const char *dir, spool_found *found, void *ctx);

@@ -9,12 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 #include "common/base/private_file.h"
+#include "common/base/private_owner.h"
 #include "common/record/spool/event_check.h"
+#include "common/record/spool/spool_marks.h"
 #include "indexer.h"
 
 enum {
-    STANDSTILL_MS = 5000, // another process that recovers, and does not get on for this long
-    LOCK_MS_MAX = 60000,  // or not at all within this time, is not waited for
+    LOCK_MS_MAX = 60000 // another process that recovers is waited for no longer
 };
 
 // A spool that is being indexed.
@@ -73,6 +74,17 @@ static int index_all(struct recovered *d)
                                                                             : error;
 }
 
+// A spool that the record does not know, and whose segments have no valid head: what they have, if
+// anything, is lost.
+static void give_up(struct spool *spool, const struct record_recovery *r)
+{
+    const struct spool_position everything = {UINT32_MAX, UINT64_MAX};
+    if (spool_bytes(spool) > 0 && r->broken)
+        r->broken(r->ctx);
+    (void)spool_free(spool, &everything);
+}
+
+// `facts`: NULL: no segment has any.
 static int index_spool(const char *dir, struct spool *spool, const struct spool_segment_head *facts,
                        const struct record_recovery *r)
 {
@@ -80,16 +92,19 @@ static int index_spool(const char *dir, struct spool *spool, const struct spool_
     struct store *store = NULL;
     struct recovered *d = calloc(1, sizeof(*d));
     const struct store_config config = {
-        .dir = dir, .program = facts->program, .spool = spool_id(spool)};
+        .dir = dir, .program = facts ? facts->program : "", .spool = spool_id(spool)};
     int error = d ? store_open_after(&config, facts, &store, &at) : SQLITE_NOMEM;
     if (error) {
         free(d);
-        (void)spool_free(spool, NULL);
-        return error;
+        if (error == SQLITE_NOTFOUND)
+            give_up(spool, r);
+        else
+            (void)spool_free(spool, NULL);
+        return error == SQLITE_NOTFOUND ? SQLITE_OK : error;
     }
     d->r = r;
     d->all = spool_left(spool, at);
-    indexer_init(&d->indexer, spool, at, facts->body_bytes);
+    indexer_init(&d->indexer, spool, at, facts ? facts->body_bytes : 0);
     d->indexer.store = store;
     error = index_all(d);
     if (d->indexer.breaks > 0 && r->broken)
@@ -101,23 +116,18 @@ static int index_spool(const char *dir, struct spool *spool, const struct spool_
     return error;
 }
 
-// A spool without events: all are in rows, or there were none. Its writer is still to end, if the
-// record has it.
-static int end_empty(const char *dir, struct spool *spool)
+// Files of the record are found by their paths, which the owner of the spool can let lead elsewhere
+// at any time.
+static int index_as_owner(const char *dir, int parent, struct spool *spool,
+                          const struct spool_segment_head *facts, const struct record_recovery *r)
 {
-    char id[SPOOL_ID_MAX];
-    struct spool_position at;
-    struct store *store = NULL;
-    const struct spool_position everything = {UINT32_MAX, UINT64_MAX};
-    (void)snprintf(id, sizeof(id), "%s", spool_id(spool));
-    const struct store_config config = {.dir = dir, .program = "", .spool = id};
-    int error = store_open_after(&config, NULL, &store, &at);
-    if (error && error != SQLITE_NOTFOUND) {
+    struct private_self self = {0};
+    if (r->as_owner && !private_become_owner(parent, &self)) {
         (void)spool_free(spool, NULL);
-        return error;
+        return SQLITE_PERM;
     }
-    indexer_close(store, spool, &everything);
-    return SQLITE_OK;
+    int error = index_spool(dir, spool, facts, r);
+    return private_become_self(&self) ? error : SQLITE_PERM;
 }
 
 static int recover_one(const char *dir, int parent, const char *id, const struct record_recovery *r)
@@ -132,17 +142,14 @@ static int recover_one(const char *dir, int parent, const char *id, const struct
     if (error)
         return error == ENOMEM ? SQLITE_NOMEM : error == EPERM ? SQLITE_PERM : SQLITE_CANTOPEN;
     int found = spool_facts(spool, &facts);
-    if (found > 0)
-        return index_spool(dir, spool, &facts, r);
-    if (found < 0) {
-        (void)spool_free(spool, NULL);
-        return SQLITE_CANTOPEN;
-    }
-    if (spool_is_of_another_form(spool)) {
-        (void)spool_free(spool, NULL);
-        return SQLITE_MISMATCH;
-    }
-    return end_empty(dir, spool);
+    if (found < 0)
+        error = SQLITE_CANTOPEN;
+    else if (found == 0 && spool_is_of_another_form(spool))
+        error = SQLITE_MISMATCH;
+    if (!error)
+        return index_as_owner(dir, parent, spool, found > 0 ? &facts : NULL, r);
+    (void)spool_free(spool, NULL);
+    return error;
 }
 
 static int recover_each(const char *dir, int parent, const struct record_recovery *r)
@@ -168,25 +175,43 @@ static int recover_each(const char *dir, int parent, const struct record_recover
     return error;
 }
 
-// One process at a time recovers. Another one is waited for as long as the spools' bytes change.
-static int lock(int parent, const char *dir, const struct record_recovery *r)
+// Waits for the process that has the lock, as long as bytes go that were in spools when it began:
+// what programs append meanwhile is no sign of it.
+static int wait_for_lock(int parent, const char *dir, const struct record_recovery *r,
+                         const struct spool_marks *before)
 {
     const struct timespec pause = {.tv_nsec = RECOVER_POLL_MS * 1000000L};
-    uint64_t bytes = 0;
+    uint64_t left = spool_marks_left(before, dir);
     unsigned still_ms = 0;
     for (unsigned ms = 0; flock(parent, LOCK_EX | LOCK_NB); ms += RECOVER_POLL_MS) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return SQLITE_IOERR;
-        if (!r->waits || still_ms >= STANDSTILL_MS || ms >= LOCK_MS_MAX)
+        if (still_ms >= RECOVER_STANDSTILL_MS || ms >= LOCK_MS_MAX)
             return SQLITE_BUSY;
         if (stops(r))
             return SQLITE_INTERRUPT;
         (void)nanosleep(&pause, NULL);
-        uint64_t now = spool_bytes_of_all(dir);
-        still_ms = now == bytes ? still_ms + RECOVER_POLL_MS : 0;
-        bytes = now;
+        uint64_t now = spool_marks_left(before, dir);
+        still_ms = now < left ? 0 : still_ms + RECOVER_POLL_MS;
+        left = now;
     }
     return SQLITE_OK;
+}
+
+// One process at a time recovers.
+static int lock(int parent, const char *dir, const struct record_recovery *r)
+{
+    struct spool_marks before = {0};
+    if (!flock(parent, LOCK_EX | LOCK_NB))
+        return SQLITE_OK;
+    if (errno != EWOULDBLOCK && errno != EINTR)
+        return SQLITE_IOERR;
+    if (!r->waits)
+        return SQLITE_BUSY;
+    (void)spool_marks_take(&before, dir); // without memory for all, some tell
+    int error = wait_for_lock(parent, dir, r, &before);
+    spool_marks_deinit(&before);
+    return error;
 }
 
 int record_recover(const char *dir, const struct record_recovery *r)

@@ -4,8 +4,10 @@
 #include <stdbool.h>
 
 struct record_recovery {
-    bool waits;               // for another process that recovers, as long as it gets on
-    bool (*stops)(void *ctx); // asked between two batches; NULL: never
+    bool waits;    // for another process that recovers, as long as it gets on
+    bool as_owner; // root indexes with the rights of the spools' owner, which all threads
+                   // of the process have meanwhile
+    bool (*stops)(void *ctx);                      // asked between two batches; NULL: never
     void (*progress)(void *ctx, unsigned percent); // told after each batch; NULL: nobody
     void (*broken)(void *ctx); // told of each spool that lacked events, or had damaged ones;
                                // NULL: nobody
@@ -13,7 +15,8 @@ struct record_recovery {
 };
 
 enum {
-    RECOVER_POLL_MS = 20 // between two attempts, while another process recovers
+    RECOVER_POLL_MS = 20,        // between two attempts, while another process recovers
+    RECOVER_STANDSTILL_MS = 5000 // one that does not get on for this long is not waited for
 };
 
 // Brings everything that dead programs left in the spools of this state directory into its record.
