@@ -127,7 +127,19 @@ static void the_load_of_a_window_counts_until_the_next_is_over(void **state)
     assert_int_equal(pace_at(p, NOW_MS + WINDOW_MS), PACE_WAIT);
     assert_int_equal(pace_at(p, NOW_MS + 2 * WINDOW_MS - 1), PACE_WAIT);
     assert_int_equal(pace_at(p, NOW_MS + 2 * WINDOW_MS), PACE_FULL);
-    assert_true(p->writer.load.was_high);
+}
+
+static void memory_is_released_after_a_mebibyte_of_events(void **state)
+{
+    struct paced *p = *state;
+    resize(p, &p->writer.spool, 2 * MIB);
+    const uint64_t appended = spool_appended(p->writer.spool);
+    p->writer.load.released = appended - (MIB - 1);
+    assert_false(record_writer_should_release(&p->writer));
+    p->writer.load.released = appended - MIB;
+    assert_true(record_writer_should_release(&p->writer));
+    p->writer.load.released = appended - (MIB + 1);
+    assert_true(record_writer_should_release(&p->writer));
 }
 
 static void rows_are_written_when_somebody_asks_or_when_closing(void **state)
@@ -291,6 +303,7 @@ int main(void)
         TEST(rows_wait_under_load_while_processors_are_busy),
         TEST(more_than_128_kib_in_100_ms_are_a_load),
         TEST(the_load_of_a_window_counts_until_the_next_is_over),
+        TEST(memory_is_released_after_a_mebibyte_of_events),
         TEST(rows_are_written_when_somebody_asks_or_when_closing),
         TEST(rows_are_written_while_a_reader_waits_for_reports),
         TEST(rows_are_written_whatever_the_load_when_spools_have_their_part),

@@ -157,15 +157,15 @@ static void answer_readers(struct record_writer *w)
     flush_waiters_reported(&w->waiters, pending_rows_reported(pending));
 }
 
-// malloc_trim blocks every allocation of the program for a moment: it is called after load only.
+// malloc_trim blocks every allocation of the program for a moment: it is called when nothing is
+// recorded.
 static void release_memory(struct record_writer *w)
 {
     pending_rows_shrink(&w->indexer.pending);
     spool_reader_shrink(&w->indexer.reader);
     store_release_memory(w->indexer.store);
-    if (w->load.was_high)
-        (void)malloc_trim(0);
-    w->load.was_high = false;
+    (void)malloc_trim(0);
+    w->load.released = spool_appended(w->spool);
     w->memory_released = true;
 }
 
@@ -265,7 +265,7 @@ static bool is_over(struct record_writer *w, bool spooled, int error)
 
 static void note_quiet(struct record_writer *w, bool quiet)
 {
-    if (!quiet && w->load.high)
+    if (!quiet && record_writer_should_release(w))
         w->memory_released = false;
     if (!quiet || !w->indexer.store)
         return;

@@ -37,7 +37,7 @@ struct processor_times {
 struct load {
     uint64_t since_ms, appended; // the begin of the window, and the bytes appended then
     bool high;                   // bytes came fast in the last window
-    bool was_high;               // since memory was released
+    uint64_t released;           // appended when memory was last released
     uint64_t sampled_ms;         // the processors' times were last read
     struct processor_times sampled;
     bool processors_idle;
@@ -90,7 +90,7 @@ struct record_writer {
     uint64_t discarded_ms;      // of a spool that had filled the disk, the oldest segment
     bool trim_pending;          // more is to be deleted
     bool scrub_pending;         // more is to be scrubbed
-    bool memory_released;       // spare memory was released, and traffic has stayed low since
+    bool memory_released;       // spare memory was released, and little was recorded since
     uint64_t written_counts[3]; // exchanges, shed, shed bytes, as in the record
     uint64_t unrouted_since_ms; // rows cannot be written; 0: none
     uint64_t sealed_ms;         // a segment was begun
@@ -131,6 +131,8 @@ bool record_writer_must_drop(struct record_writer *w);
 bool record_writer_has_readers(struct record_writer *w);
 // Looks at the load, and says what to do at this time of record_writer_now_ms.
 enum pace record_writer_pace(struct record_writer *w, uint64_t now_ms);
+// Whether so much was recorded since memory was last released that it is worth while again.
+bool record_writer_should_release(struct record_writer *w);
 // Whether the processors had nothing to do for three quarters of the time between two samples; the
 // index thread's own work does not count as theirs.
 bool record_writer_were_idle(const struct processor_times *before,

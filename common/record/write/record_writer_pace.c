@@ -14,6 +14,7 @@ enum {
     TICK_MS = 10,     // of /proc/stat,
     LINE_BYTES = 512, // and of its lines
     SCAN_MS = 1000,   // between two looks at other programs' spools
+    RELEASE_BYTES = 1 << 20 // of events, after which spare memory is released
 };
 
 // Sixteenths of the record's size that spools take when
@@ -82,7 +83,6 @@ static void measure(struct record_writer *w, uint64_t now)
         return;
     uint64_t appended = spool_appended(w->spool);
     l->high = (appended - l->appended) * WINDOW_MS > HIGH_BYTES * passed;
-    l->was_high = l->was_high || l->high;
     l->since_ms = now;
     l->appended = appended;
 }
@@ -132,6 +132,11 @@ static void sample(struct load *l, uint64_t now)
     l->processors_idle = known && record_writer_were_idle(&l->sampled, &times);
     l->sampled_ms = now;
     l->sampled = times;
+}
+
+bool record_writer_should_release(struct record_writer *w)
+{
+    return spool_appended(w->spool) - w->load.released >= RELEASE_BYTES;
 }
 
 bool record_writer_has_readers(struct record_writer *w)
