@@ -219,6 +219,7 @@ static int follow_until(struct follow *f, int signals)
         if (round % REPORT_EVERY == 0)
             report_losses(f);
         record_reader_end(f->reader);
+        flush_asks_close_answered(&f->asks);
         if (round % ASK_EVERY == ASK_EVERY - 1)
             flush_asks_repeat(&f->asks, f->call->directory);
         if (fflush(stdout) || ferror(stdout))

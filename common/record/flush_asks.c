@@ -36,13 +36,18 @@ static void ask_writer(void *ctx, const struct flush_writer *w)
     a->list[a->count++].fd = fd;
 }
 
-void flush_asks_repeat(struct flush_asks *a, const char *dir)
+void flush_asks_close_answered(struct flush_asks *a)
 {
     for (size_t i = a->count; i-- > 0;)
         if (is_answered(a->list[i].fd)) {
             (void)close(a->list[i].fd);
             a->list[i] = a->list[--a->count];
         }
+}
+
+void flush_asks_repeat(struct flush_asks *a, const char *dir)
+{
+    flush_asks_close_answered(a);
     flush_writers_each(dir, ask_writer, a);
 }
 

@@ -14,5 +14,7 @@ struct flush_asks {
 
 // Asks all writers of the record in `dir`, but those that have yet to answer. Never blocks.
 void flush_asks_repeat(struct flush_asks *a, const char *dir);
+// Ends the requests that are answered: a writer hurries while a reader waits for reports, too.
+void flush_asks_close_answered(struct flush_asks *a);
 // Closes the connections.
 void flush_asks_deinit(struct flush_asks *a);

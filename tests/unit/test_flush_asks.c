@@ -33,6 +33,24 @@ static void a_writer_is_asked_again_when_it_has_answered(void **state)
     flush_asks_deinit(&asks);
 }
 
+static void an_answered_request_ends_before_the_next_one(void **state)
+{
+    struct fixture *f = *state;
+    struct flush_asks asks = {0};
+    int writer = add_writer(f, FLUSH_BACKLOG);
+    flush_asks_repeat(&asks, f->dir);
+    int fd = next_reader(writer);
+    flush_send_progress(fd, 100);
+    flush_asks_close_answered(&asks);
+    assert_int_equal(asks.count, 1); // not yet
+    flush_send(fd, FLUSH_WRITTEN);
+    flush_asks_close_answered(&asks);
+    assert_int_equal(asks.count, 0);
+    assert_int_equal(next_reader(writer), -1);
+    assert_int_equal(close(fd), 0);
+    flush_asks_deinit(&asks);
+}
+
 static void a_writer_that_is_stuck_hinders_no_other(void **state)
 {
     struct fixture *f = *state;
@@ -77,6 +95,8 @@ static void where_nobody_writes_nobody_is_asked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_answered_request_ends_before_the_next_one, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_writer_is_asked_again_when_it_has_answered, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_writer_that_is_stuck_hinders_no_other, setup, teardown),

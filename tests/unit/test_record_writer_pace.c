@@ -227,6 +227,33 @@ static void a_spool_drops_from_nine_sixteenths_and_is_full_from_eleven_on(void *
     }
 }
 
+// Neither rows nor events find room on the disk: the oldest segment goes, once a second.
+static void a_spool_that_fills_the_disk_loses_its_oldest_segment(void **state)
+{
+    static const struct {
+        int error;
+        bool disk_full, closing, recently, gives;
+    } cases[] = {
+        {SQLITE_FULL, true, false, false, true},  {SQLITE_IOERR_WRITE, true, false, false, true},
+        {SQLITE_BUSY, true, false, false, false}, {SQLITE_FULL, false, false, false, false},
+        {SQLITE_FULL, true, true, false, false},  {SQLITE_FULL, true, false, true, false},
+    };
+    struct paced *p = *state;
+    struct record_writer *w = &p->writer;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        resize(p, &w->spool, PART);
+        indexer_init(&w->indexer, w->spool, (struct spool_position){0}, 0);
+        atomic_store(&w->disk_full, cases[i].disk_full);
+        atomic_store(&w->closing, cases[i].closing);
+        w->discarded_ms = cases[i].recently ? record_writer_now_ms() : 0;
+        check_context("case %zu", i);
+        CHECK(record_writer_make_room(w, cases[i].error) == cases[i].gives);
+        CHECK((spool_bytes(w->spool) < PART) == cases[i].gives);
+        indexer_deinit(&w->indexer);
+    }
+    check_context("%s", "");
+}
+
 static void spools_have_three_eighths_of_the_records_size(void **state)
 {
     struct paced *p = *state;
@@ -308,6 +335,7 @@ int main(void)
         TEST(rows_are_written_while_a_reader_waits_for_reports),
         TEST(rows_are_written_whatever_the_load_when_spools_have_their_part),
         TEST(a_spool_drops_from_nine_sixteenths_and_is_full_from_eleven_on),
+        TEST(a_spool_that_fills_the_disk_loses_its_oldest_segment),
         TEST(spools_have_three_eighths_of_the_records_size),
         TEST(processors_are_idle_with_nothing_to_do_for_three_quarters_of_the_time),
         TEST(processors_count_as_busy_until_two_looks_follow_each_other),

@@ -98,16 +98,20 @@ static bool discard_oldest(struct record_writer *w)
 }
 
 // A disk that is full for the spool as well may stay so: of what waits the oldest goes, before the
-// newest does. Rows take the room first, since appending has its pause.
+// newest does. Rows take the room first, since appending has its pause. SQLite reports a full quota
+// as a failed write.
 bool record_writer_make_room(struct record_writer *w, int error)
 {
+    int kind = error & 0xff;
     uint64_t now = record_writer_now_ms();
+    if (atomic_load(&w->closing)) // what waits stays in the spool
+        return false;
     if (record_writer_is_full(w)) {
         while (record_writer_must_drop(w) && discard_oldest(w))
             ;
         return false;
     }
-    if (error != SQLITE_FULL || !atomic_load(&w->disk_full) ||
+    if ((kind != SQLITE_FULL && kind != SQLITE_IOERR) || !atomic_load(&w->disk_full) ||
         now - w->discarded_ms < RECORDER_RETRY_MS)
         return false;
     w->discarded_ms = now;

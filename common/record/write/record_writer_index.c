@@ -58,7 +58,7 @@ static int open_store(struct record_writer *w)
 static bool has_other_work(void *ctx)
 {
     struct record_writer *w = ctx;
-    return atomic_load(&w->closing) || record_writer_has_readers(w) ||
+    return atomic_load(&w->closing) || flush_mailbox_pending(&w->asked) > 0 ||
            spool_left(w->spool, w->indexer.indexed) > RECORDER_BATCH_BYTES;
 }
 
