@@ -6,7 +6,8 @@
 #include "spool_fixture.h"
 #include "tests/support/record_rows.h"
 
-// What a record has, as text. Bodies are compared whole: their chunks depend on the transactions.
+// Returns the contents of a record as text. Bodies are compared whole: their chunks depend on the
+// transactions.
 static inline char *dump(const char *dir)
 {
     static const char *const queries[] = {

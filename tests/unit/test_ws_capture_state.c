@@ -18,7 +18,7 @@ enum {
     CAPTURED = 1000 // bytes of payload that a limited capture keeps
 };
 
-// What both sides send, byte by byte.
+// The bytes of both sides.
 struct talk {
     uint8_t bytes[TALK_MAX], side[TALK_MAX];
     size_t len;
