@@ -369,7 +369,7 @@ static void a_state_of_another_length_is_refused(void **state)
     check_context("%s", "");
 }
 
-// Whatever is accepted can be gone on with.
+// A restored capture goes on, whichever damaged state it accepted.
 static void any_damage_is_borne(void **state)
 {
     static const uint8_t values[] = {0, 1, 2, 0x7f, 0x80, 0xff};
