@@ -68,16 +68,13 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
         return;
     }
     if (values.id.len > 0)
-        memcpy(x->info.id, values.id.p, EXCHANGE_ID_LEN);
+        memcpy(x->facts.id, values.id.p, EXCHANGE_ID_LEN);
     else
-        exchange_id_next(&a->ids, (uint64_t)x->info.begun_wall_ns / 1000000, x->info.id);
-    x->info.tunnel = a->config.name;
-    x->info.tunnel_id = a->tunnel_number;
-    x->info.inbound_id = values.inbound;
-    if (!upstream_attach(&a->upstream, x))
-        exchange_answer(x, ANSWER_BUSY);
-    else
-        exchange_head(&e->endpoint, request, &framing);
+        exchange_id_next(&a->ids, (uint64_t)x->facts.begun_wall_ns / 1000000, x->facts.id);
+    x->facts.tunnel = a->config.name;
+    x->facts.tunnel_id = a->tunnel_number;
+    x->facts.inbound_id = values.inbound;
+    outbound_forward(&a->upstream.outbound, x, request, &framing);
     if (end && e->endpoint.x)
         exchange_finish(&e->endpoint, NULL);
 }
@@ -86,7 +83,7 @@ void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_outcome 
 {
     struct agent *a = ctx;
     struct report report;
-    if (!a->session || x->info.tunnel_id != a->tunnel_number)
+    if (!a->session || x->facts.tunnel_id != a->tunnel_number)
         return;
     exchange_report(x, why, &report);
     tunnel_queue_report(session_tunnel(a->session), &report);
@@ -96,7 +93,7 @@ void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_outcome 
 bool agent_wants_digests(void *ctx, const struct exchange *x)
 {
     const struct agent *a = ctx;
-    return a->session && x->info.tunnel_id == a->tunnel_number &&
+    return a->session && x->facts.tunnel_id == a->tunnel_number &&
            tunnel_wants_reports(session_tunnel(a->session));
 }
 

@@ -9,7 +9,6 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "common/exchange/forward.h"
-#include "common/inbound/edge.h"
 #include "common/inbound/edge_set.h"
 #include "common/io/listener.h"
 #include "common/io/signals.h"
@@ -32,21 +31,16 @@ struct proxy {
     char loop_id[FORWARD_LOOP_ID_MAX];
 };
 
-static void on_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
+static void on_request(void *ctx, struct exchange *x, struct http_head *head,
                        const struct body_framing *framing)
 {
     struct proxy *p = ctx;
     struct forward_scratch scratch;
-    const struct forward_hop hop = {edge_visitor(e), edge_scheme(e, "http"), p->loop_id};
-    x->info.scheme = hop.scheme;
-    if (!forward_request(x, head, &hop, &scratch))
+    if (!forward_request(x, head, p->loop_id, &scratch))
         return;
     if (head->authority.len == 0) // HTTP/1.0 does not require Host
         head->authority = slice_str(p->upstream.name);
-    if (!upstream_attach(&p->upstream, x))
-        exchange_answer(x, ANSWER_BUSY);
-    else
-        exchange_head(edge_endpoint(e), head, framing);
+    outbound_forward(&p->upstream.outbound, x, head, framing);
 }
 
 static void on_accepted(const struct listener *l, int fd, const struct sockaddr_storage *peer)
@@ -172,8 +166,10 @@ static int proxy_init(struct proxy *p, const struct proxy_config *config)
     admission_fit_files(&p->loop.limits, FILES_PER_VISITOR, false);
     forward_loop_id(p->loop_id, id);
     service_init(&p->config.service, &p->upstream, &p->loop);
-    p->edges = (struct edge_set){
-        .loop = &p->loop, .request = on_request, .ctx = p, .observer = p->display.observer};
+    p->edges = (struct edge_set){.loop = &p->loop,
+                                 .handler = {.request = on_request, .ctx = p},
+                                 .scheme = "http",
+                                 .observer = p->display.observer};
     if (config->trusted.count > 0)
         p->edges.trusted = &p->config.trusted;
     exchange_ids_init(&p->edges.ids, seed);

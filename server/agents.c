@@ -40,6 +40,34 @@ static struct session *open_session(struct agent *a, struct loop *l, struct conn
     return session_new(l, c, &config, &handler, a);
 }
 
+static bool attach(struct outbound *o, struct exchange *x, enum answer *why)
+{
+    struct agent *a = container_of(o, struct agent, outbound);
+    struct loop *loop = a->set->loop;
+    struct mux *m = tunnel_mux(session_tunnel(a->session));
+    struct tunnel_stream *e = tunnel_stream_outbound(loop, m, agent_wake, a);
+    *why = ANSWER_BUSY;
+    if (!e)
+        return false;
+    if (!tunnel_stream_count(e, &a->clients, &x->facts.client, loop->limits.streams_per_address)) {
+        tunnel_stream_discard(e);
+        *why = ANSWER_TOO_MANY;
+        return false;
+    }
+    shed_make_room(m);
+    x->facts.tunnel_id = a->number;
+    x->record = a->record;
+    exchange_attach(x, &e->endpoint);
+    return true;
+}
+
+static const struct outbound_ops outbound_ops = {attach};
+
+struct outbound *agent_outbound(struct agent *a)
+{
+    return &a->outbound;
+}
+
 void agents_accept(struct agents *set, struct conn *c, const struct client_address *client)
 {
     struct agent *a = calloc(1, sizeof(*a));
@@ -52,6 +80,7 @@ void agents_accept(struct agents *set, struct conn *c, const struct client_addre
         free(a);
         return;
     }
+    a->outbound.ops = &outbound_ops;
     a->set = set;
     a->clients.seed = set->seed;
     a->number = ++set->tunnels;
@@ -61,27 +90,6 @@ void agents_accept(struct agents *set, struct conn *c, const struct client_addre
     agent_wait_for_name(a);
     set->count++;
     agent_await_hello(a);
-}
-
-bool agent_attach(struct agent *a, struct exchange *x, const struct client_address *client,
-                  enum answer *why)
-{
-    struct loop *loop = a->set->loop;
-    struct mux *m = tunnel_mux(session_tunnel(a->session));
-    struct tunnel_stream *e = tunnel_stream_outbound(loop, m, agent_wake, a);
-    *why = ANSWER_BUSY;
-    if (!e)
-        return false;
-    if (!tunnel_stream_count(e, &a->clients, client, loop->limits.streams_per_address)) {
-        tunnel_stream_discard(e);
-        *why = ANSWER_TOO_MANY;
-        return false;
-    }
-    shed_make_room(m);
-    x->info.tunnel_id = a->number;
-    x->record = a->record;
-    exchange_attach(x, &e->endpoint);
-    return true;
 }
 
 const char *agent_address(const struct agent *a)
@@ -100,19 +108,19 @@ static struct agent *find_number(const struct list *agents, uint64_t number)
 }
 
 // The agent of an exchange, or NULL when its tunnel is gone. While the exchange has its outbound,
-// that names the agent. Later both lists are searched: another agent may have taken over its name.
+// that is the agent. Later both lists are searched: another agent may have taken over its name.
 static struct agent *agent_of(const struct agents *set, const struct exchange *x)
 {
-    if (x->endpoint[OUTBOUND])
-        return tunnel_stream_owner(x->endpoint[OUTBOUND]);
-    struct agent *a = find_number(&set->named, x->info.tunnel_id);
-    return a ? a : find_number(&set->waiting, x->info.tunnel_id);
+    if (x->outbound && x->outbound->ops == &outbound_ops)
+        return container_of(x->outbound, struct agent, outbound);
+    struct agent *a = find_number(&set->named, x->facts.tunnel_id);
+    return a ? a : find_number(&set->waiting, x->facts.tunnel_id);
 }
 
 void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct agents *set = ctx;
-    struct agent *a = x->info.tunnel_id ? agent_of(set, x) : NULL;
+    struct agent *a = x->facts.tunnel_id ? agent_of(set, x) : NULL;
     struct report report;
     relay_log_limits(set->log, x);
     if (!a)
@@ -125,7 +133,7 @@ void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why)
 
 bool agents_want_digests(void *ctx, const struct exchange *x)
 {
-    const struct agent *a = x->info.tunnel_id ? agent_of(ctx, x) : NULL;
+    const struct agent *a = x->facts.tunnel_id ? agent_of(ctx, x) : NULL;
     return a && !a->closed && tunnel_wants_reports(session_tunnel(a->session));
 }
 

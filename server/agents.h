@@ -5,7 +5,7 @@
 #include "common/base/client_address.h"
 #include "common/base/shares.h"
 #include "common/exchange/answer.h"
-#include "common/exchange/exchange.h"
+#include "common/exchange/outbound.h"
 #include "common/io/conn.h"
 #include "proto/list.h"
 #include "rate_limit.h"
@@ -54,10 +54,8 @@ void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why);
 // The observer's `wants_digests`: the exchange's agent has asked for reports.
 bool agents_want_digests(void *ctx, const struct exchange *x);
 
-// Makes the outbound of an exchange through this agent and attaches it. False when the client is at
-// its limit of exchanges in this tunnel, or when out of memory; `*why` is the answer.
-bool agent_attach(struct agent *a, struct exchange *x, const struct client_address *client,
-                  enum answer *why);
+// The agent as what answers. A client has a limit of exchanges in each tunnel.
+struct outbound *agent_outbound(struct agent *a);
 // The agent's address as text, by which its names and tunnels are counted: an IPv4 address, or the
 // first one of an IPv6 /64. Empty where it may stand for anybody.
 const char *agent_address(const struct agent *a);

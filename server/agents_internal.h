@@ -8,6 +8,7 @@
 #include "routes.h"
 
 struct agent {
+    struct outbound outbound; // its tunnel
     struct agents *set;
     struct list_link in_list; // in set->named or set->waiting
     struct share *waits_of;   // of set->waiting_of; NULL: named, or out of memory

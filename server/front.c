@@ -6,7 +6,7 @@
 #include "common/base/secret.h"
 #include "common/base/version.h"
 #include "common/exchange/forward.h"
-#include "common/inbound/edge.h"
+#include "common/exchange/outbound.h"
 #include "common/inbound/edge_set.h"
 #include "common/record/write/recorder.h"
 #include "proto/http/authority.h"
@@ -111,10 +111,10 @@ enum credential {
     CREDENTIAL_UNCHECKED // the address has failed too often
 };
 
-static enum credential check_token(struct front *f, const struct edge *e,
+static enum credential check_token(struct front *f, const struct exchange *x,
                                    const struct http_head *head)
 {
-    const struct client_address *client = edge_client(e);
+    const struct client_address *client = &x->facts.client;
     uint64_t now = loop_now_ms(f->loop);
     bool has_token = head_find(head, SLICE("authorization"));
     if (f->token[0] && token_failures_exceeded(&f->failures, client, now))
@@ -140,15 +140,19 @@ static bool offers_subprotocol(const struct http_head *head)
 }
 
 // Completes the WebSocket handshake (RFC 6455 §4.2.2) and hands the connection to a new agent.
-static void open_tunnel(struct front *f, struct edge *e, const struct http_head *head)
+static void open_tunnel(struct front *f, struct exchange *x, const struct http_head *head)
 {
     char input[60];
     char response[256];
     char accept[28];
     uint8_t sha1[CRYPTO_SHA1_BYTES];
     ws_accept_input(input, head_find(head, SLICE("sec-websocket-key"))->value);
-    const struct client_address client = *edge_client(e);
-    struct conn *c = edge_take(e);
+    const struct client_address client = x->facts.client;
+    struct conn *c = exchange_take(x);
+    if (!c) {
+        exchange_answer(x, ANSWER_UPGRADE_REQUIRED); // only HTTP/1.1 can be upgraded
+        return;
+    }
     if (!crypto_sha1(slice_of(input, sizeof(input)), sha1)) {
         conn_close(c, CONN_CLOSE_NOW);
         return;
@@ -177,29 +181,28 @@ static const char *why_no_handshake(const struct http_head *head, bool has_body)
     return offers_subprotocol(head) ? NULL : "it does not offer the subprotocol adit.v1";
 }
 
-static void tunnel_endpoint(struct front *f, struct edge *e, struct exchange *x,
-                            const struct http_head *head, bool has_body)
+static void tunnel_endpoint(struct front *f, struct exchange *x, const struct http_head *head,
+                            bool has_body)
 {
     enum credential token = CREDENTIAL_BAD;
     const char *why = why_no_handshake(head, has_body);
     if (why)
-        relay_log_handshake_refused(f->log, edge_client(e), why);
+        relay_log_handshake_refused(f->log, &x->facts.client, why);
     if (head_find(head, SLICE("origin")))
         exchange_answer(x, ANSWER_FORBIDDEN);
     else if (why)
         exchange_answer(x, ANSWER_UPGRADE_REQUIRED);
-    else if ((token = check_token(f, e, head)) != CREDENTIAL_GOOD)
+    else if ((token = check_token(f, x, head)) != CREDENTIAL_GOOD)
         exchange_answer(x, token == CREDENTIAL_BAD ? ANSWER_UNAUTHORIZED : ANSWER_SLOWED);
     else
-        open_tunnel(f, e, head);
+        open_tunnel(f, x, head);
 }
 
 // Counts a wrong token as a failed attempt, but not a request without one.
-static void health_page(struct front *f, const struct edge *e, struct exchange *x,
-                        const struct http_head *head)
+static void health_page(struct front *f, struct exchange *x, const struct http_head *head)
 {
     bool wants_details = !f->token[0] || head_find(head, SLICE("authorization"));
-    enum credential token = wants_details ? check_token(f, e, head) : CREDENTIAL_BAD;
+    enum credential token = wants_details ? check_token(f, x, head) : CREDENTIAL_BAD;
     if (token == CREDENTIAL_UNCHECKED)
         exchange_answer(x, ANSWER_SLOWED);
     else
@@ -215,44 +218,39 @@ static struct slice path_of(const struct http_head *head)
     return path;
 }
 
-static void relay_page(struct front *f, struct edge *e, struct exchange *x,
-                       const struct http_head *head, bool has_body)
+static void relay_page(struct front *f, struct exchange *x, const struct http_head *head,
+                       bool has_body)
 {
     struct slice path = path_of(head);
     // Lingering connections of closed agents use up files, too.
     if (f->edges->taken >= (size_t)f->loop->limits.tunnel_files + LIMIT_TAKEN_SPARE &&
         slice_eq(path, SLICE(TUNNEL_PATH))) {
-        relay_log_handshake_refused(f->log, edge_client(e),
+        relay_log_handshake_refused(f->log, &x->facts.client,
                                     "there are no files left for more agents");
         exchange_answer(x, ANSWER_TOO_MANY);
     } else if (slice_eq(path, SLICE(TUNNEL_PATH))) {
-        tunnel_endpoint(f, e, x, head, has_body);
+        tunnel_endpoint(f, x, head, has_body);
     } else if (slice_eq(path, SLICE("/_adit/health"))) {
-        health_page(f, e, x, head);
+        health_page(f, x, head);
     } else {
         exchange_answer(x, ANSWER_NOT_FOUND);
     }
 }
 
-static void forward(struct front *f, struct edge *e, struct route *route, struct http_head *head,
-                    const struct body_framing *framing)
+static void forward(struct front *f, struct exchange *x, struct route *route,
+                    struct http_head *head, const struct body_framing *framing)
 {
     struct forward_scratch scratch;
-    struct exchange *x = edge_endpoint(e)->x;
-    enum answer why = ANSWER_BUSY;
-    const struct forward_hop hop = {edge_visitor(e), edge_scheme(e, f->scheme), f->loop_id};
-    if (!forward_request(x, head, &hop, &scratch))
+    if (!forward_request(x, head, f->loop_id, &scratch))
         return;
     if (!head_add(head, SLICE("adit-bind"), slice_str(route->bind_text)) ||
-        !head_add(head, SLICE("adit-id"), slice_str(x->info.id)))
+        !head_add(head, SLICE("adit-id"), slice_str(x->facts.id)))
         exchange_answer(x, ANSWER_HEAD_TOO_LARGE);
-    else if (!agent_attach(route->agent, x, edge_client(e), &why))
-        exchange_answer(x, why);
     else
-        exchange_head(edge_endpoint(e), head, framing);
+        outbound_forward(agent_outbound(route->agent), x, head, framing);
 }
 
-bool front_brings_agent(void *ctx, const struct http_head *head)
+static bool brings_agent(void *ctx, const struct http_head *head)
 {
     struct slice name;
     return classify_host(ctx, host_of(head->authority), &name) == HOST_RELAY &&
@@ -260,15 +258,15 @@ bool front_brings_agent(void *ctx, const struct http_head *head)
            offers_subprotocol(head);
 }
 
-void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
-                   const struct body_framing *framing)
+static void on_request(void *ctx, struct exchange *x, struct http_head *head,
+                       const struct body_framing *framing)
 {
     struct front *f = ctx;
     struct slice label = {0};
     char name[NAME_MAX_BYTES + 1];
     enum host_kind kind = classify_host(f, host_of(head->authority), &label);
     if (kind == HOST_RELAY) {
-        relay_page(f, e, x, head, framing->kind != BODY_NONE);
+        relay_page(f, x, head, framing->kind != BODY_NONE);
         return;
     }
     if (kind == HOST_OTHER) {
@@ -276,20 +274,25 @@ void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_he
         return;
     }
     struct route *route = name_normalise(label, name) ? routes_find(f->routes, name) : NULL;
-    x->info.scheme = edge_scheme(e, f->scheme);
-    x->info.tunnel = route ? route->name : "";
-    x->info.owner = route ? route->owner : "";
-    x->info.tunnel_address = route && route->agent ? agent_address(route->agent) : "";
+    x->facts.tunnel = route ? route->name : "";
+    x->facts.owner = route ? route->owner : "";
+    x->facts.tunnel_address = route && route->agent ? agent_address(route->agent) : "";
     if (!route)
         exchange_answer(x, ANSWER_NO_TUNNEL);
     else if (!route->agent)
         exchange_answer(x, ANSWER_AGENT_GONE);
     else
-        forward(f, e, route, head, framing);
+        forward(f, x, route, head, framing);
 }
 
-void front_turned_away(void *ctx, const struct client_address *client, enum answer answer)
+static void turned_away(void *ctx, const struct client_address *client, enum answer answer)
 {
     const struct front *f = ctx;
     relay_log_turned_away(f->log, client, answer);
+}
+
+struct inbound_handler front_handler(struct front *f)
+{
+    return (struct inbound_handler){
+        .request = on_request, .brings_agent = brings_agent, .turned_away = turned_away, .ctx = f};
 }

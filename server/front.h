@@ -2,10 +2,11 @@
 // Sends a request by its Host and path to the relay's own pages, the tunnel endpoint, or the agent
 // that has the name (docs/protocol.md §1 and §6).
 #pragma once
-#include "common/inbound/edge.h"
+#include "common/exchange/inbound.h"
 #include "token_failures.h"
 
 struct agents;
+struct edge_set;
 struct recorder;
 struct relay_log;
 struct routes;
@@ -19,14 +20,10 @@ struct front {
     struct relay_log *log;
     const struct recorder *recorder; // NULL: nothing is recorded
     const char *domain;              // lower case
-    const char *scheme;              // of public URLs
     const char *token;               // empty: anyone may open a tunnel; may change
     const char *loop_id;             // names this relay in Via
     struct token_failures failures;
 };
 
-// For a struct edge_set whose ctx is the struct front.
-void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
-                   const struct body_framing *framing);
-bool front_brings_agent(void *ctx, const struct http_head *head);
-void front_turned_away(void *ctx, const struct client_address *client, enum answer answer);
+// Serves the requests of inbounds.
+struct inbound_handler front_handler(struct front *f);

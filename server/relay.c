@@ -201,14 +201,11 @@ static void compose(struct relay *r)
                               .agents = &r->agents,
                               .log = &r->log,
                               .domain = c->domain,
-                              .scheme = c->scheme,
                               .token = c->token,
                               .loop_id = r->loop_id};
     r->edges = (struct edge_set){.loop = &r->loop,
-                                 .request = front_request,
-                                 .brings_agent = front_brings_agent,
-                                 .turned_away = front_turned_away,
-                                 .ctx = &r->front,
+                                 .handler = front_handler(&r->front),
+                                 .scheme = c->scheme,
                                  .trusted = c->trusted.count > 0 ? &c->trusted : NULL,
                                  .shared_domain = c->domain};
 }

@@ -186,12 +186,12 @@ static void log_limit(struct relay_log *log, enum answer answer, const char *mor
 
 void relay_log_limits(struct relay_log *log, const struct exchange *x)
 {
-    if (!x->info.refused || !limit_of(x->info.answer))
+    if (!x->facts.refused || !limit_of(x->facts.answer))
         return;
-    bool more = log->limits[x->info.answer].next_ms > 0;
-    log->limits[x->info.answer].count++;
-    if (loop_now_ms(log->loop) >= log->limits[x->info.answer].next_ms)
-        log_limit(log, x->info.answer, more ? " more" : "");
+    bool more = log->limits[x->facts.answer].next_ms > 0;
+    log->limits[x->facts.answer].count++;
+    if (loop_now_ms(log->loop) >= log->limits[x->facts.answer].next_ms)
+        log_limit(log, x->facts.answer, more ? " more" : "");
 }
 
 static void on_routed(void *ctx, struct exchange *x)
@@ -201,8 +201,8 @@ static void on_routed(void *ctx, struct exchange *x)
     (void)ctx;
     if (!n)
         return;
-    (void)snprintf(n->tunnel, sizeof(n->tunnel), "%s", x->info.tunnel ? x->info.tunnel : "");
-    (void)snprintf(n->visitor, sizeof(n->visitor), "%s", x->info.visitor ? x->info.visitor : "");
+    (void)snprintf(n->tunnel, sizeof(n->tunnel), "%s", x->facts.tunnel ? x->facts.tunnel : "");
+    (void)snprintf(n->visitor, sizeof(n->visitor), "%s", x->facts.visitor ? x->facts.visitor : "");
     x->note[EXCHANGE_NOTE_DISPLAY] = n;
 }
 
@@ -223,16 +223,16 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
     char duration[TEXT_NUMBER_MAX];
     char status[8] = "-";
     char link[40] = "";
-    if (x->info.status > 0)
-        (void)snprintf(status, sizeof(status), "%u", (unsigned)x->info.status);
-    if (x->info.tunnel_id > 0)
-        (void)snprintf(link, sizeof(link), ", tunnel %" PRIu64, x->info.tunnel_id);
+    if (x->facts.status > 0)
+        (void)snprintf(status, sizeof(status), "%u", (unsigned)x->facts.status);
+    if (x->facts.tunnel_id > 0)
+        (void)snprintf(link, sizeof(link), ", tunnel %" PRIu64, x->facts.tunnel_id);
     bool complete = why == EXCHANGE_COMPLETE;
-    log_detail(log, "exchange %s: %s, %s, %s, %s %s for %s%s%s%s%s%s", x->info.id, status,
+    log_detail(log, "exchange %s: %s, %s, %s, %s %s for %s%s%s%s%s%s", x->facts.id, status,
                text_size(x->direction[OUTBOUND].bytes, size),
-               text_duration((int64_t)(uv_hrtime() - x->info.begun_ns), duration), x->info.method,
+               text_duration((int64_t)(uv_hrtime() - x->facts.begun_ns), duration), x->facts.method,
                n->tunnel[0] ? n->tunnel : "-", n->visitor[0] ? n->visitor : "-", link,
-               x->info.refused ? ", " : "", x->info.refused ? answer_code(x->info.answer) : "",
+               x->facts.refused ? ", " : "", x->facts.refused ? answer_code(x->facts.answer) : "",
                complete ? "" : ", ended: ", complete ? "" : exchange_outcome_text(why));
     on_discarded(ctx, x);
 }

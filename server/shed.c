@@ -9,7 +9,7 @@ static size_t rate_of(const struct exchange *x, uint64_t now_ns)
 {
     const struct exchange_direction *request = &x->direction[INBOUND];
     const struct exchange_direction *response = &x->direction[OUTBOUND];
-    uint64_t since_ns = x->info.begun_ns;
+    uint64_t since_ns = x->facts.begun_ns;
     uint64_t bytes = request->bytes;
     if (x->endless)
         return SIZE_MAX;
@@ -60,7 +60,7 @@ static struct candidate candidate_of(struct mux_stream *s, size_t of_unknown, ui
     if (!e || !e->endpoint.x)
         return c;
     const struct exchange *x = e->endpoint.x;
-    const uint64_t times[] = {x->info.begun_ns, x->info.sent_on_ns, x->info.answered_ns,
+    const uint64_t times[] = {x->facts.begun_ns, x->facts.sent_on_ns, x->facts.answered_ns,
                               x->direction[INBOUND].last_ns, x->direction[OUTBOUND].last_ns};
     uint64_t last_ns = 0;
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)

@@ -72,8 +72,10 @@ static void on_credit(struct exchange_endpoint *end, size_t len)
     send_body(p);
 }
 
-static void on_closed(struct exchange_endpoint *end, enum exchange_outcome why)
+static void on_closed(struct exchange_endpoint *end, const struct exchange *x,
+                      enum exchange_outcome why)
 {
+    (void)x;
     struct replay_inbound *p = replay_inbound_of(end);
     p->result->why = why;
     loop_stop(p->loop);
@@ -98,10 +100,10 @@ static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_outc
 {
     struct result_observer *w = ctx;
     (void)why;
-    w->result->refused = x->info.refused;
-    w->result->answer = x->info.answer;
-    memcpy(w->result->detail, x->info.detail, sizeof(w->result->detail));
-    w->result->duration_ns = x->info.ended_ns - x->info.begun_ns;
+    w->result->refused = x->facts.refused;
+    w->result->answer = x->facts.answer;
+    memcpy(w->result->detail, x->facts.detail, sizeof(w->result->detail));
+    w->result->duration_ns = x->facts.ended_ns - x->facts.begun_ns;
 }
 
 bool replay_inbound_run(struct upstream *u, const struct exchange_observer *observer,
@@ -124,14 +126,10 @@ bool replay_inbound_run(struct upstream *u, const struct exchange_observer *obse
     struct exchange *x = exchange_new(&p.end, &head, &watcher.observer);
     if (!x)
         return false;
-    exchange_id_next(ids, (uint64_t)x->info.begun_wall_ns / 1000000, x->info.id);
-    memcpy(result->id, x->info.id, sizeof(result->id));
-    x->info.replay_of = request->replay_of;
-    if (!upstream_attach(u, x)) {
-        exchange_discard(x);
-        return false;
-    }
-    exchange_head(&p.end, &head, &request->framing);
+    exchange_id_next(ids, (uint64_t)x->facts.begun_wall_ns / 1000000, x->facts.id);
+    memcpy(result->id, x->facts.id, sizeof(result->id));
+    x->facts.replay_of = request->replay_of;
+    outbound_forward(&u->outbound, x, &head, &request->framing);
     send_body(&p);
     while (p.end.x &&
            !*request->stopped) // loop_run may return at once: the last exchange's loop_stop

@@ -73,16 +73,16 @@ static void print(struct console *c, struct line_buf *l)
 void console_exchange(struct console *c, const struct exchange *x, enum exchange_outcome why,
                       struct line_buf *l)
 {
-    const struct exchange_line_state state = {clock_text(c), x->info.status,
-                                              x->info.ended_ns - x->info.begun_ns, false, why};
+    const struct exchange_line_state state = {clock_text(c), x->facts.status,
+                                              x->facts.ended_ns - x->facts.begun_ns, false, why};
     exchange_line(l, &c->format, x, &state);
 }
 
 void console_running(struct console *c, const struct exchange *x, unsigned status)
 {
     struct line_buf l;
-    const struct exchange_line_state state = {clock_text(c), status, uv_hrtime() - x->info.begun_ns,
-                                              true, EXCHANGE_COMPLETE};
+    const struct exchange_line_state state = {
+        clock_text(c), status, uv_hrtime() - x->facts.begun_ns, true, EXCHANGE_COMPLETE};
     exchange_line(&l, &c->format, x, &state);
     print(c, &l);
 }

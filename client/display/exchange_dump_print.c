@@ -186,14 +186,14 @@ static void put_times(struct buf *out, const struct exchange *x, const struct co
     line_buf_clear(&l);
     line_buf_put(&l, "  = ");
     line_buf_put(&l,
-                 x->info.id + (console->format.columns > 0 ? EXCHANGE_ID_LEN - LINE_ID_CHARS : 0));
+                 x->facts.id + (console->format.columns > 0 ? EXCHANGE_ID_LEN - LINE_ID_CHARS : 0));
     line_buf_put(&l, ":");
-    put_time(&l, " sent on after ", x->info.begun_ns, x->info.sent_on_ns);
-    if (x->info.connect_ns > 0)
-        put_time(&l, ", of which connecting ", 0, x->info.connect_ns);
-    put_time(&l, x->info.sent_on_ns ? ", answered after " : " answered after ", x->info.begun_ns,
-             x->info.answered_ns);
-    put_time(&l, ", last byte after ", x->info.begun_ns, response->last_ns);
+    put_time(&l, " sent on after ", x->facts.begun_ns, x->facts.sent_on_ns);
+    if (x->facts.connect_ns > 0)
+        put_time(&l, ", of which connecting ", 0, x->facts.connect_ns);
+    put_time(&l, x->facts.sent_on_ns ? ", answered after " : " answered after ", x->facts.begun_ns,
+             x->facts.answered_ns);
+    put_time(&l, ", last byte after ", x->facts.begun_ns, response->last_ns);
     line_buf_put(&l, "\n");
     (void)buf_append(out, l.text, l.len);
 }

@@ -65,7 +65,7 @@ static void put_columns(struct line_buf *l, const struct line_format *format,
     const size_t columns = format->columns ? format->columns : SIZE_MAX;
     put_colour(l, format, TEXT_DIM);
     size_t at = l->len;
-    line_buf_put(l, x->info.id + (format->columns ? EXCHANGE_ID_LEN - LINE_ID_CHARS : 0));
+    line_buf_put(l, x->facts.id + (format->columns ? EXCHANGE_ID_LEN - LINE_ID_CHARS : 0));
     line_buf_align_left(l, at, ID_COLUMNS);
     line_buf_put(l, "  ");
     if (columns >= WITH_TIME) {
@@ -87,8 +87,8 @@ static void put_columns(struct line_buf *l, const struct line_format *format,
         line_buf_put(l, "  ");
     }
     at = l->len;
-    line_buf_untrusted(l,
-                       at_most(slice_str(x->info.method), format->columns ? METHOD_MAX : SIZE_MAX));
+    line_buf_untrusted(
+        l, at_most(slice_str(x->facts.method), format->columns ? METHOD_MAX : SIZE_MAX));
     line_buf_align_left(l, at, METHOD_COLUMNS);
     line_buf_put(l, " ");
 }
@@ -125,11 +125,11 @@ static void put_traffic(struct line_buf *l, const struct exchange *x)
 static struct remark remark_on(const struct exchange *x, const struct exchange_line_state *state,
                                struct line_buf *memory)
 {
-    struct remark r = {.word = SLICE(""), .detail = slice_str(x->info.detail)};
+    struct remark r = {.word = SLICE(""), .detail = slice_str(x->facts.detail)};
     if (state->runs)
         return (struct remark){.word = SLICE("running"), .detail = SLICE("")};
-    if (x->info.refused)
-        r.word = slice_str(answer_code(x->info.answer));
+    if (x->facts.refused)
+        r.word = slice_str(answer_code(x->facts.answer));
     else if (state->why != EXCHANGE_COMPLETE)
         r.word = slice_str(exchange_outcome_text(state->why));
     else if (x->upgraded)
@@ -210,7 +210,7 @@ static void put_target_and_remark(struct line_buf *l, const struct line_format *
 // terminals and kept in logs.
 static struct slice target_of(const struct exchange *x, char *memory, size_t cap)
 {
-    const struct slice text = slice_str(x->info.target);
+    const struct slice text = slice_str(x->facts.target);
     struct credential_sink sink = {.at = memory, .left = cap};
     if (!credential_may_be_in(text))
         return text;

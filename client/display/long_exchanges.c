@@ -22,7 +22,7 @@ static struct long_exchanges *long_exchanges_of(const struct exchange *x)
 static void on_progress_timer(struct timeout *t)
 {
     struct exchange *x = container_of(t, struct exchange, progress_timer);
-    console_running(long_exchanges_of(x)->console, x, x->info.status);
+    console_running(long_exchanges_of(x)->console, x, x->facts.status);
 }
 
 static bool is_event_stream(const struct exchange *x, const struct http_head *response)

@@ -95,8 +95,8 @@ static struct path_stats_entry *find(struct path_stats *t, struct slice path)
 static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct path_stats *t = ctx;
-    uint64_t ns = x->info.ended_ns - x->info.begun_ns;
-    struct path_stats_entry *p = find(t, path_of(x->info.target));
+    uint64_t ns = x->facts.ended_ns - x->facts.begun_ns;
+    struct path_stats_entry *p = find(t, path_of(x->facts.target));
     (void)why;
     t->exchanges++;
     if (!p)

@@ -96,10 +96,10 @@ static void probe(struct service_watch *w)
 
 static bool could_not_connect(const struct exchange *x)
 {
-    return x->info.refused && x->info.sent_on_ns == 0 &&
-           (x->info.answer == ANSWER_UPSTREAM_REFUSED ||
-            x->info.answer == ANSWER_UPSTREAM_UNREACHABLE ||
-            x->info.answer == ANSWER_UPSTREAM_TIMEOUT);
+    return x->facts.refused && x->facts.sent_on_ns == 0 &&
+           (x->facts.answer == ANSWER_UPSTREAM_REFUSED ||
+            x->facts.answer == ANSWER_UPSTREAM_UNREACHABLE ||
+            x->facts.answer == ANSWER_UPSTREAM_TIMEOUT);
 }
 
 // A failed exchange leads to a probe, which prints a line only if it fails too: a service that
@@ -112,8 +112,8 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
         w->state = SERVICE_DOUBTFUL;
         w->wait_ms = SERVICE_PROBE_FIRST_MS;
         probe_later(w);
-    } else if (w->state != SERVICE_UP && x->info.status && x->info.sent_on_ns > 0 &&
-               !x->info.refused) {
+    } else if (w->state != SERVICE_UP && x->facts.status && x->facts.sent_on_ns > 0 &&
+               !x->facts.refused) {
         mark_up(w);
     }
 }

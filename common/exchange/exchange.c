@@ -32,14 +32,14 @@ static uint64_t since_begun(const struct exchange *x, uint64_t ns)
 {
     if (ns == 0)
         return REPORT_NONE;
-    return ns > x->info.begun_ns ? ns - x->info.begun_ns : 0;
+    return ns > x->facts.begun_ns ? ns - x->facts.begun_ns : 0;
 }
 
 _Static_assert((int)EXCHANGE_MEMORY + 1 == (int)REPORT_OUTCOMES, "reports know every outcome");
 
 void exchange_report(const struct exchange *x, enum exchange_outcome why, struct report *r)
 {
-    memcpy(r->id, x->info.id, sizeof(r->id));
+    memcpy(r->id, x->facts.id, sizeof(r->id));
     r->outcome = (uint8_t)why;
     for (int side = 0; side < 2; side++) {
         const struct exchange_direction *d = &x->direction[side];
@@ -49,10 +49,10 @@ void exchange_report(const struct exchange *x, enum exchange_outcome why, struct
             memset(r->body[side].digest, 0, DIGEST_BYTES);
         r->body[side].whole = known && d->ended;
     }
-    r->sent_on_ns = since_begun(x, x->info.sent_on_ns);
-    r->connect_ns = x->info.connect_ns ? x->info.connect_ns : REPORT_NONE;
-    r->answered_ns = since_begun(x, x->info.answered_ns);
-    r->duration_ns = since_begun(x, x->info.ended_ns);
+    r->sent_on_ns = since_begun(x, x->facts.sent_on_ns);
+    r->connect_ns = x->facts.connect_ns ? x->facts.connect_ns : REPORT_NONE;
+    r->answered_ns = since_begun(x, x->facts.answered_ns);
+    r->duration_ns = since_begun(x, x->facts.ended_ns);
 }
 
 bool exchange_wants_date(const struct http_head *response)
@@ -91,7 +91,7 @@ struct exchange *exchange_new(struct exchange_endpoint *inbound, const struct ht
     *x = (struct exchange){
         .endpoint = {[INBOUND] = inbound},
         .observer = observer,
-        .info =
+        .facts =
             {
                 .visitor = "",
                 .tunnel = "",
@@ -106,8 +106,10 @@ struct exchange *exchange_new(struct exchange_endpoint *inbound, const struct ht
         .direction = {{.credit = LIMIT_CREDIT_BYTES}, {.credit = LIMIT_CREDIT_BYTES}},
         .form = answer_form_of(request),
     };
-    set_text(x->info.method, sizeof(x->info.method), request->method);
-    set_text(x->info.target, sizeof(x->info.target), request->target);
+    x->asks_head = slice_eq(request->method, SLICE("HEAD"));
+    x->facts.http_10 = request->minor_version == 0;
+    set_text(x->facts.method, sizeof(x->facts.method), request->method);
+    set_text(x->facts.target, sizeof(x->facts.target), request->target);
     inbound->x = x;
     inbound->side = INBOUND;
     tell_begun(x, request);
@@ -123,7 +125,7 @@ void exchange_attach(struct exchange *x, struct exchange_endpoint *outbound)
 
 static struct exchange_endpoint *other_endpoint(const struct exchange_endpoint *e)
 {
-    return e->x->endpoint[e->side == INBOUND ? OUTBOUND : INBOUND];
+    return e->x->endpoint[exchange_other(e->side)];
 }
 
 static void end_stall(struct exchange_direction *d, uint64_t now_ns)
@@ -137,6 +139,7 @@ static void free_exchange(struct exchange *x)
 {
     for (int side = 0; side < 2; side++)
         digest_deinit(&x->direction[side].digest);
+    free(x->offer);
     free(x);
 }
 
@@ -147,18 +150,18 @@ static void close_exchange(struct exchange *x, enum exchange_outcome why,
     if (x->direction[OUTBOUND].ended && !x->upgraded)
         why = EXCHANGE_COMPLETE;
     mark_routed(x);
-    x->info.ended_ns = uv_hrtime();
+    x->facts.ended_ns = uv_hrtime();
     for (int side = 0; side < 2; side++)
-        end_stall(&x->direction[side], x->info.ended_ns);
+        end_stall(&x->direction[side], x->facts.ended_ns);
     tell_closed(x, why);
     struct exchange_endpoint *endpoints[2] = {x->endpoint[INBOUND], x->endpoint[OUTBOUND]};
-    free_exchange(x);
     for (int side = 0; side < 2; side++)
         if (endpoints[side])
             endpoints[side]->x = NULL;
     for (int side = 1; side >= 0; side--)
         if (endpoints[side] && endpoints[side] != silent)
-            endpoints[side]->ops->closed(endpoints[side], why);
+            endpoints[side]->ops->closed(endpoints[side], x, why);
+    free_exchange(x);
 }
 
 // Tells the inbound that nobody takes the rest of its request. To be called when the response has
@@ -179,7 +182,7 @@ static void count_data(struct exchange *x, enum exchange_side from, struct slice
     if (d->bytes == 0)
         d->first_ns = d->last_ns;
     d->bytes += bytes.len;
-    bool all = d->framing.kind == BODY_LENGTH && d->framing.length == bytes.len && !x->offers;
+    bool all = d->framing.kind == BODY_LENGTH && d->framing.length == bytes.len && !x->offer;
     if (x->digested)
         digest_add(&d->digest, bytes, all);
     tell_data(x, from, bytes);
@@ -190,10 +193,10 @@ void exchange_respond(struct exchange *x, const struct http_head *head, struct s
     struct exchange_endpoint *inbound = x->endpoint[INBOUND];
     struct exchange_direction *response = &x->direction[OUTBOUND];
     assert(inbound); // an inbound stays until its response is whole
-    bool no_body = strcmp(x->info.method, "HEAD") == 0;
+    const bool no_body = x->asks_head;
     struct body_framing framing = {no_body ? BODY_NONE : BODY_LENGTH, no_body ? 0 : body.len};
-    x->info.status = head->status;
-    x->info.answered_ns = uv_hrtime();
+    x->facts.status = head->status;
+    x->facts.answered_ns = uv_hrtime();
     response->begun = true;
     response->framing = framing;
     mark_routed(x);
@@ -219,10 +222,10 @@ void exchange_answer(struct exchange *x, enum answer answer)
     char text[ANSWER_TEXT_MAX];
     struct http_head head;
     struct slice body;
-    const struct answer_words words = {answer, x->form, x->info.detail};
+    const struct answer_words words = {answer, x->form, x->facts.detail};
     answer_make(&words, text, &head, &body);
-    x->info.answer = answer;
-    x->info.refused = true;
+    x->facts.answer = answer;
+    x->facts.refused = true;
     exchange_respond(x, &head, body);
 }
 
@@ -234,11 +237,14 @@ void exchange_detach(struct exchange_endpoint *from)
         return;
     struct exchange_endpoint *sender = other_endpoint(from);
     x->endpoint[from->side] = NULL;
+    x->outbound = NULL;
     from->x = NULL;
     if (!sender)
         return;
-    size_t uncredited = x->direction[sender->side].uncredited;
-    x->direction[sender->side].uncredited = 0;
+    struct exchange_direction *d = &x->direction[sender->side];
+    const size_t uncredited = d->uncredited;
+    d->uncredited = 0;
+    d->credit += (int64_t)uncredited;
     if (uncredited > 0)
         sender->ops->credit(sender, uncredited);
     if (sender->x)
@@ -255,6 +261,16 @@ void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum ex
         return;
     }
     exchange_detach(from);
+    exchange_answer(x, answer);
+}
+
+void exchange_answer_instead(struct exchange *x, enum answer answer, enum exchange_outcome why)
+{
+    struct exchange_endpoint *outbound = x->endpoint[OUTBOUND];
+    if (outbound) {
+        exchange_detach(outbound);
+        outbound->ops->closed(outbound, x, why);
+    }
     exchange_answer(x, answer);
 }
 
@@ -287,7 +303,7 @@ bool exchange_takes_interim(const struct exchange *x, const struct http_head *he
 void exchange_bad_head(struct exchange_endpoint *outbound, struct slice bytes, const char *detail)
 {
     struct exchange *x = outbound->x;
-    set_text(x->info.detail, sizeof(x->info.detail), slice_str(detail));
+    set_text(x->facts.detail, sizeof(x->facts.detail), slice_str(detail));
     tell_bad_head(x, bytes);
 }
 
@@ -307,7 +323,20 @@ static const struct http_head *take_received(struct exchange *x, const struct ht
 
 void exchange_set_detail(struct exchange_endpoint *from, const char *detail)
 {
-    set_text(from->x->info.detail, sizeof(from->x->info.detail), slice_str(detail));
+    set_text(from->x->facts.detail, sizeof(from->x->facts.detail), slice_str(detail));
+}
+
+// Keeps the offer of an upgrade for those who must compare the protocol that is switched to.
+static bool keep_offer(struct exchange *x, struct slice offer)
+{
+    if (offer.len == 0)
+        return true;
+    x->offer = malloc(offer.len + 1);
+    if (!x->offer)
+        return false;
+    memcpy(x->offer, offer.p, offer.len);
+    x->offer[offer.len] = 0;
+    return true;
 }
 
 void exchange_head(struct exchange_endpoint *from, const struct http_head *head,
@@ -329,20 +358,23 @@ void exchange_head(struct exchange_endpoint *from, const struct http_head *head,
         d->framing = *framing;
     }
     if (from->side == INBOUND) {
-        x->offers = head->upgrade.len > 0;
-        x->info.sent_on_ns = uv_hrtime(); // set again by an outbound that has to connect first
+        if (!keep_offer(x, head->upgrade)) {
+            exchange_answer_instead(x, ANSWER_BUSY, EXCHANGE_MEMORY);
+            return;
+        }
+        x->facts.sent_on_ns = uv_hrtime(); // set again by an outbound that has to connect first
         mark_routed(x);
     } else {
         const struct http_head *received = take_received(x, head);
         tell_head(x, received);
     }
     uint64_t now_ns = from->side == OUTBOUND ? uv_hrtime() : 0;
-    if (x->info.heard_ns == 0) // an outbound that reads bytes has set an earlier time
-        x->info.heard_ns = now_ns;
+    if (x->facts.heard_ns == 0) // an outbound that reads bytes has set an earlier time
+        x->facts.heard_ns = now_ns;
     if (from->side == OUTBOUND && !interim) {
-        x->info.status = head->status;
-        x->info.answered_ns = now_ns;
-        x->upgraded = head->status == 101;
+        x->facts.status = head->status;
+        x->facts.answered_ns = now_ns;
+        x->upgraded = framing->kind == BODY_TUNNEL;
     }
     if (to)
         to->ops->head(to, head, framing);
@@ -410,6 +442,12 @@ void exchange_credit(struct exchange_endpoint *from, size_t len)
     if (d->stalled_since_ns && d->credit >= LIMIT_CREDIT_MIN)
         end_stall(d, uv_hrtime());
     to->ops->credit(to, len);
+}
+
+struct conn *exchange_take(struct exchange *x)
+{
+    struct exchange_endpoint *inbound = x->endpoint[INBOUND];
+    return inbound->ops->take ? inbound->ops->take(inbound) : NULL;
 }
 
 void exchange_discard(struct exchange *x)

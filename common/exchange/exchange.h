@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
-// One request and its response, or one upgraded byte stream, between the endpoint of an inbound
-// (asks) and the endpoint of an outbound (answers). Counts, digests and times the bodies, enforces
-// the framing, tells observers; knows no sockets (docs/architecture.md).
+// One request and its response, or one byte stream, between the endpoint of an inbound (asks) and
+// the endpoint of an outbound (answers). Alone owns what both must agree on: which direction has
+// begun and ended, whether the stream is upgraded, bytes and credit. Counts, digests and times the
+// bodies, enforces the framing, tells observers; knows no sockets (docs/architecture.md).
 #pragma once
-#include "answer.h"
 #include "common/io/loop.h"
+#include "facts.h"
 #include "proto/http/message.h"
 #include "proto/tunnel/report.h"
 
+struct conn;
 struct exchange;
 struct exchange_endpoint;
+struct outbound;
 
 enum exchange_side {
     INBOUND,
@@ -48,10 +51,14 @@ struct exchange_ops {
     // Inbound: the response is whole and no outbound takes the rest of the request. The inbound may
     // send the rest, which is discarded, or leave by exchange_abandon.
     void (*unwanted)(struct exchange_endpoint *e);
-    // The other endpoint takes `len` more bytes.
+    // The other endpoint takes `len` more bytes: exchange_may_send counts them.
     void (*credit)(struct exchange_endpoint *e, size_t len);
-    // The last event: both directions have ended, or the exchange broke. The endpoint is detached.
-    void (*closed)(struct exchange_endpoint *e, enum exchange_outcome why);
+    // The last event: both directions have ended, or the exchange broke. The endpoint is detached;
+    // `x` tells how far the exchange came and is valid during the call.
+    void (*closed)(struct exchange_endpoint *e, const struct exchange *x,
+                   enum exchange_outcome why);
+    // Inbound: gives its connection away (exchange_take). NULL: it has none to give.
+    struct conn *(*take)(struct exchange_endpoint *e);
 };
 
 // Embedded in the object that speaks for one side.
@@ -81,11 +88,6 @@ struct exchange_direction {
     struct digest digest;                  // of the body, if the exchange is `digested`
 };
 
-enum {
-    EXCHANGE_TARGET_MAX = 200,
-    EXCHANGE_DETAIL_MAX = ANSWER_DETAIL_MAX
-};
-
 // The slots in which observers keep a note of their own on each exchange. Each program has a
 // recorder and one display.
 enum exchange_note {
@@ -99,7 +101,7 @@ enum exchange_note {
 struct exchange_observer {
     // The request head as the inbound received it.
     void (*begun)(void *ctx, struct exchange *x, const struct http_head *request);
-    // The request goes to an outbound, or we answer it: visitor, tunnel and upstream of `x->info`
+    // The request goes to an outbound, or we answer it: visitor, tunnel and upstream of `x->facts`
     // are final.
     void (*routed)(void *ctx, struct exchange *x);
     // A response head as received, hop-by-hop fields included; interim ones too.
@@ -119,36 +121,10 @@ struct exchange_observer {
     const struct exchange_observer *next;
 };
 
-// The facts of an exchange that observers record, report and show.
-struct exchange_info {
-    char id[EXCHANGE_ID_LEN + 1]; // set by the inbound's owner; empty until then
-    // "" when unknown. Borrowed from the code that set them; observers read them no later than in
-    // `routed`.
-    const char *visitor, *tunnel, *scheme, *upstream, *replay_of;
-    // The tunnel's owner (SHA-256 of the owner's key in hexadecimal) and its agent's address, ""
-    // where that may stand for several people. The record's space is shared out by them.
-    const char *owner, *tunnel_address;
-    uint64_t tunnel_id;  // 0: no tunnel
-    uint64_t inbound_id; // number of the visitor's connection, unique within the tunnel; 0:
-                         // unknown, or the connection may carry requests of several people
-    char method[24], target[EXCHANGE_TARGET_MAX]; // truncated
-    uint16_t status;                              // of the final response
-    bool refused;                                 // the response is our own `answer`
-    enum answer answer;
-    char detail[EXCHANGE_DETAIL_MAX]; // what exactly was wrong; "": nothing to add to `answer`
-    int64_t begun_wall_ns;            // since 1970
-    // Monotonic clock; 0: not yet.
-    uint64_t begun_ns;    // the request head was received
-    uint64_t sent_on_ns;  // the request head left for the outbound
-    uint64_t heard_ns;    // first byte of any response, interim ones included
-    uint64_t answered_ns; // final response head
-    uint64_t ended_ns;
-    uint64_t connect_ns; // time that connecting to the origin took; 0: reused a connection
-};
-
 struct exchange {
     struct exchange_endpoint *endpoint[2];
     struct exchange_direction direction[2];   // by sender: [INBOUND] request, [OUTBOUND] response
+    struct outbound *outbound;                // that the endpoint is of; NULL: none, or it has left
     const struct exchange_observer *observer; // first of a chain; may be NULL
     void *note[EXCHANGE_NOTES];               // by enum exchange_note
     struct timeout progress_timer;            // of client/display/long_exchanges
@@ -157,13 +133,15 @@ struct exchange {
     enum answer_form form;  // in which our own answer is written
     uint16_t interim;       // 1xx responses so far
     uint32_t interim_bytes; // of their fields
-    bool offers;            // the request offers an upgrade, whose bytes would follow its body
-    bool upgraded, routed;
+    char *offer;            // the protocols that the request offers to upgrade to; NULL: none
+    bool asks_head;         // the method is HEAD: the response has no body
+    bool upgraded;          // both directions are byte streams from the response head on
+    bool routed;
     bool digested; // bodies are digested, since an observer wants that
     // Set by the inbound, for load shedding.
     bool awaits_visitor; // blocked on the visitor's next request bytes
     bool endless; // upgraded, or a stream of events: the visitor may pause reading for any time
-    struct exchange_info info;
+    struct exchange_facts facts;
 };
 
 // Fills a report of an exchange that is being closed.
@@ -183,9 +161,14 @@ bool exchange_is_event_stream(const struct http_head *response);
 bool exchange_limits_reuse(const struct http_head *request, const struct body_framing *framing);
 
 // Begins an exchange at its inbound. The exchange frees itself when it closes. NULL when out of
-// memory. `observer` may be NULL.
+// memory. `observer` may be NULL. A byte stream that is no HTTP begins with a CONNECT request (RFC
+// 9110 §9.3.6), whose 2xx response of BODY_TUNNEL opens both directions.
 struct exchange *exchange_new(struct exchange_endpoint *inbound, const struct http_head *request,
                               const struct exchange_observer *observer);
+// Takes the connection of the inbound, which ends; bytes behind the request head stay in conn_in.
+// The exchange is discarded, and the head's slices stay valid as long as the input that they lie
+// in. NULL: this inbound has no connection to give, and the exchange goes on.
+struct conn *exchange_take(struct exchange *x);
 // Attaches the outbound, which gets the events of the exchange from now on.
 void exchange_attach(struct exchange *x, struct exchange_endpoint *outbound);
 
@@ -195,17 +178,49 @@ void exchange_head(struct exchange_endpoint *from, const struct http_head *head,
 void exchange_data(struct exchange_endpoint *from, const char *bytes, size_t len);
 void exchange_finish(struct exchange_endpoint *from, const struct http_head *trailers);
 void exchange_credit(struct exchange_endpoint *from, size_t len);
-// The bytes that the other endpoint may still send to this one; negative if it has sent more than
-// it may.
-static inline int64_t exchange_credit_left(const struct exchange_endpoint *to)
+
+static inline enum exchange_side exchange_other(enum exchange_side side)
 {
-    return to->x->direction[to->side == INBOUND ? OUTBOUND : INBOUND].credit;
+    return side == INBOUND ? OUTBOUND : INBOUND;
 }
 
-// The most bytes of a body that an endpoint with this credit reads at once.
-static inline uint32_t exchange_read_max(ptrdiff_t credit)
+// The direction in which this endpoint sends, and the one in which it receives. Only while the
+// exchange lasts.
+static inline const struct exchange_direction *exchange_sent(const struct exchange_endpoint *e)
 {
-    return credit < LIMIT_READ_BULK_BYTES ? (uint32_t)credit : LIMIT_READ_BULK_BYTES;
+    return &e->x->direction[e->side];
+}
+
+static inline const struct exchange_direction *exchange_received(const struct exchange_endpoint *e)
+{
+    return &e->x->direction[exchange_other(e->side)];
+}
+
+// The bytes that this endpoint may send now; negative if it has sent more than it may.
+static inline int64_t exchange_may_send(const struct exchange_endpoint *e)
+{
+    return exchange_sent(e)->credit;
+}
+
+// Whether nobody takes the rest of the request: `unwanted` has been told, or is about to be.
+static inline bool exchange_is_unwanted(const struct exchange *x)
+{
+    return x->direction[OUTBOUND].ended && !x->endpoint[OUTBOUND];
+}
+
+// Whether the response to an offered upgrade is still to come.
+static inline bool exchange_is_undecided(const struct exchange *x)
+{
+    return x->offer && !x->direction[OUTBOUND].begun;
+}
+
+// Whether nothing more comes of the request's body. Its direction may still be open, for the bytes
+// behind an offered upgrade.
+static inline bool exchange_has_request(const struct exchange *x)
+{
+    const struct exchange_direction *d = &x->direction[INBOUND];
+    return d->ended || d->framing.kind == BODY_NONE ||
+           (d->framing.kind == BODY_LENGTH && d->bytes >= d->framing.length);
 }
 
 // Sets the head or trailers as received, which observers get in place of the filtered ones of the
@@ -227,6 +242,8 @@ void exchange_abandon(struct exchange_endpoint *inbound);
 // The outbound cannot answer: the inbound gets our answer if no response has begun, else the
 // exchange is aborted. `from` is detached either way.
 void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum exchange_outcome why);
+// Answers in place of an outbound whose response has not left for the visitor: it gets `closed`.
+void exchange_answer_instead(struct exchange *x, enum answer answer, enum exchange_outcome why);
 // The same where no outbound is attached.
 void exchange_answer(struct exchange *x, enum answer answer);
 // Sends a whole small response of our own. `head` includes its Content-Length.

@@ -45,14 +45,14 @@ static bool apply_max_forwards(struct exchange *x, struct http_head *head, char 
     return false;
 }
 
-bool forward_request(struct exchange *x, struct http_head *head, const struct forward_hop *hop,
+bool forward_request(struct exchange *x, struct http_head *head, const char *loop_id,
                      struct forward_scratch *scratch)
 {
     const struct fields_edge edge = {
-        .visitor = hop->visitor,
-        .scheme = slice_str(hop->scheme),
+        .visitor = slice_str(x->facts.visitor),
+        .scheme = slice_str(x->facts.scheme),
         .host = head->authority.len <= 255 ? head->authority : (struct slice){0},
-        .loop_id = slice_str(hop->loop_id),
+        .loop_id = slice_str(loop_id),
     };
     if (!apply_max_forwards(x, head, scratch->max_forwards))
         return false;

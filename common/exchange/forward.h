@@ -5,13 +5,6 @@
 #include "exchange.h"
 #include "proto/http/fields.h"
 
-// The hop that a request makes through us.
-struct forward_hop {
-    struct slice visitor; // the client's address, without port
-    const char *scheme;   // that the visitor used: "http" or "https"
-    const char *loop_id;  // our pseudonym in Via, by which we detect loops (forward_loop_id)
-};
-
 enum {
     FORWARD_ID_DIGITS = 16,
     FORWARD_LOOP_ID_MAX = 32
@@ -28,6 +21,8 @@ struct forward_scratch {
 };
 
 // Decrements Max-Forwards, strips hop-by-hop fields, adds the forwarding fields and Via, and turns
-// Host into the authority. False: the request goes no further, and its exchange has been answered.
-bool forward_request(struct exchange *x, struct http_head *head, const struct forward_hop *hop,
+// Host into the authority, by the facts of the exchange: its visitor and scheme. `loop_id` is our
+// pseudonym in Via, by which we detect loops. False: the request goes no further, and its exchange
+// has been answered.
+bool forward_request(struct exchange *x, struct http_head *head, const char *loop_id,
                      struct forward_scratch *scratch);

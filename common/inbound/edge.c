@@ -3,30 +3,10 @@
 #include <stdlib.h>
 #include "edge_internal.h"
 
-struct exchange_endpoint *edge_endpoint(struct edge *e)
-{
-    return &e->endpoint;
-}
-
-const struct client_address *edge_client(const struct edge *e)
-{
-    return &e->client;
-}
-
-struct slice edge_visitor(const struct edge *e)
-{
-    return slice_str(e->visitor);
-}
-
-const char *edge_scheme(const struct edge *e, const char *otherwise)
-{
-    return e->scheme ? e->scheme : otherwise;
-}
-
 static void on_free(struct loop_task *task)
 {
     struct edge *e = container_of(task, struct edge, free_task);
-    free(e->hop_names);
+    http1_conn_free(&e->h);
     free(e);
 }
 
@@ -48,8 +28,8 @@ void edge_close(struct edge *e, enum conn_close_mode how)
         admission_set_idle(e->place);
         e->place = NULL;
     }
-    conn_close(e->conn, how);
-    e->conn = NULL;
+    conn_close(e->h.conn, how);
+    e->h.conn = NULL;
     list_remove(&e->set->edges, &e->in_set);
     e->set->count--;
     e->free_task.run = on_free;
@@ -62,18 +42,17 @@ static void on_taken_gone(void *arg)
     set->taken--;
 }
 
-struct conn *edge_take(struct edge *e)
+struct conn *edge_take(struct exchange_endpoint *endpoint)
 {
-    struct conn *c = e->conn;
-    conn_consume(c, e->head_len);
+    struct edge *e = edge_of(endpoint);
+    struct conn *c = e->h.conn;
     conn_set_send_timeout(c, 0);
-    if (e->endpoint.x)
-        exchange_discard(e->endpoint.x);
+    exchange_discard(endpoint->x);
     admission_leave(e->place);
     e->place = NULL;
     e->set->taken++;
     conn_on_closed(c, on_taken_gone, e->set);
-    e->conn = NULL;
+    e->h.conn = NULL;
     edge_close(e, CONN_CLOSE_NOW);
     return c;
 }
@@ -103,59 +82,57 @@ void edge_start_clock(struct edge *e, enum edge_clock clock)
 // 100, and not while the response streams, since a protocol may pause the request meanwhile.
 static enum edge_clock clock_of_exchange(const struct edge *e, bool body, bool read)
 {
-    if (!read || (e->upgraded && conn_got_eof(e->conn) && !e->response_ended))
+    const struct exchange *x = e->h.endpoint.x;
+    const struct exchange_direction *response = &x->direction[OUTBOUND];
+    if (!read || (x->upgraded && conn_got_eof(e->h.conn) && !response->ended))
         return CLOCK_STALLED;
-    if (e->upgraded)
-        return e->response_ended ? CLOCK_HALF_CLOSED : CLOCK_NONE;
-    bool waits = e->response_begun ? e->response_ended : !e->awaits_continue;
+    if (x->upgraded)
+        return response->ended ? CLOCK_HALF_CLOSED : CLOCK_NONE;
+    bool waits = response->begun ? response->ended : !e->awaits_continue;
     return body && waits ? CLOCK_BODY : CLOCK_NONE;
 }
 
-// The most bytes of the next read of a body. Those of the next request that it brings along wait in
-// memory until this one is answered.
-static uint32_t body_read_max(const struct edge *e)
+static void update_exchange(struct edge *e)
 {
-    uint32_t most = exchange_read_max(e->credit);
-    if (e->upgraded || e->body.remaining >= most)
-        return most;
-    uint32_t known = (uint32_t)e->body.remaining + LIMIT_READ_BYTES;
-    return known < most ? known : most;
+    struct exchange *x = e->h.endpoint.x;
+    bool body = x->upgraded || !http1_body_done(&e->h.body);
+    bool read = body ? exchange_may_send(&e->h.endpoint) >= LIMIT_CREDIT_MIN
+                     : conn_in(e->h.conn).len < edge_limits(e)->head_bytes;
+    if (body) {
+        http1_conn_want_body(&e->h, LIMIT_READ_BYTES);
+    } else {
+        conn_set_read_max(e->h.conn, LIMIT_READ_BYTES);
+        conn_want_read(e->h.conn, read);
+    }
+    enum edge_clock clock = clock_of_exchange(e, body, read);
+    x->awaits_visitor = clock == CLOCK_BODY;
+    if (clock != e->clock)
+        edge_start_clock(e, clock);
 }
 
 void edge_update(struct edge *e)
 {
     if (e->state == EDGE_CLOSED)
         return;
-    bool body = e->state == EDGE_EXCHANGE && (!e->request_done || e->upgraded);
-    bool read = !edge_leaves_answers_unread(e);
-    conn_set_read_max(e->conn, LIMIT_READ_BYTES);
-    if (body) {
-        read = e->credit >= LIMIT_CREDIT_MIN;
-        conn_set_read_max(e->conn, read ? body_read_max(e) : 0);
-    } else if (e->state == EDGE_EXCHANGE) {
-        read = conn_in(e->conn).len < edge_limits(e)->head_bytes;
-    }
-    conn_want_read(e->conn, read);
-    if (e->state != EDGE_EXCHANGE)
+    if (e->h.endpoint.x) {
+        update_exchange(e);
         return;
-    enum edge_clock clock = clock_of_exchange(e, body, read);
-    if (e->endpoint.x)
-        e->endpoint.x->awaits_visitor = clock == CLOCK_BODY;
-    if (clock != e->clock)
-        edge_start_clock(e, clock);
+    }
+    conn_set_read_max(e->h.conn, LIMIT_READ_BYTES);
+    conn_want_read(e->h.conn, !edge_leaves_answers_unread(e));
 }
 
 bool edge_write_head(struct edge *e, const struct http_head *head, struct slice hop_fields)
 {
     size_t len = http1_write_response(NULL, 0, head);
-    char *out = conn_reserve(e->conn, len + hop_fields.len);
+    char *out = conn_reserve(e->h.conn, len + hop_fields.len);
     if (!out)
         return false;
     (void)http1_write_response(out, len, head);
     // The hop's fields overwrite the empty line, which is written again behind them.
     memcpy(out + len - 2, hop_fields.p, hop_fields.len);
     memcpy(out + len - 2 + hop_fields.len, "\r\n", 2);
-    conn_written(e->conn, len + hop_fields.len);
+    conn_written(e->h.conn, len + hop_fields.len);
     return true;
 }
 
@@ -168,19 +145,20 @@ static void answer_and_close(struct edge *e, enum answer answer, enum answer_for
     const struct answer_words words = {answer, form, ""};
     answer_make(&words, text, &head, &body);
     if (edge_write_head(e, &head, SLICE("Connection: close\r\n")) && !no_body)
-        (void)conn_write(e->conn, body.p, body.len);
+        (void)conn_write(e->h.conn, body.p, body.len);
     edge_close(e, CONN_CLOSE_FLUSH);
 }
 
 void edge_tell_turned_away(const struct edge *e, enum answer answer)
 {
-    if (e->set->turned_away)
-        e->set->turned_away(e->set->ctx, &e->client, answer);
+    const struct inbound_handler *handler = &e->set->handler;
+    if (handler->turned_away)
+        handler->turned_away(handler->ctx, &e->client, answer);
 }
 
 void edge_refuse_head(struct edge *e, enum answer answer)
 {
-    struct slice in = conn_in(e->conn);
+    struct slice in = conn_in(e->h.conn);
     bool head_method = in.len >= 5 && slice_eq(slice_of(in.p, 5), SLICE("HEAD "));
     edge_tell_turned_away(e, answer);
     answer_and_close(e, answer, ANSWER_TEXT, head_method);
@@ -188,21 +166,30 @@ void edge_refuse_head(struct edge *e, enum answer answer)
 
 void edge_abort(struct edge *e, enum exchange_outcome why, enum answer answer)
 {
-    bool whole = e->response_ended && !e->upgraded;
-    enum answer_form form = e->endpoint.x ? e->endpoint.x->form : ANSWER_TEXT;
-    bool head_method = e->endpoint.x && strcmp(e->endpoint.x->info.method, "HEAD") == 0;
-    exchange_abort(&e->endpoint, why);
-    if (!e->response_begun && why != EXCHANGE_VISITOR_GONE)
-        answer_and_close(e, answer, form, head_method);
+    const struct exchange *x = e->h.endpoint.x;
+    const struct exchange_direction *response = &x->direction[OUTBOUND];
+    const bool whole = response->ended && !x->upgraded;
+    const bool answers = !response->begun && why != EXCHANGE_VISITOR_GONE;
+    const enum answer_form form = x->form;
+    const bool asks_head = x->asks_head;
+    exchange_abort(&e->h.endpoint, why);
+    if (answers)
+        answer_and_close(e, answer, form, asks_head);
     else
         edge_close(e, whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_RESET);
+}
+
+void edge_cut(struct edge *e, enum exchange_outcome why)
+{
+    exchange_abort(&e->h.endpoint, why);
+    edge_close(e, CONN_CLOSE_RESET);
 }
 
 static void on_exchange_limit(struct edge *e)
 {
     if (e->clock != CLOCK_STALLED)
         edge_abort(e, EXCHANGE_TIMEOUT, ANSWER_REQUEST_TIMEOUT);
-    else if (conn_peer_left(e->conn, e->upgraded))
+    else if (conn_peer_left(e->h.conn, e->h.endpoint.x->upgraded))
         edge_abort(e, EXCHANGE_VISITOR_GONE, ANSWER_BAD_REQUEST);
     else
         edge_start_clock(e, CLOCK_STALLED);
@@ -222,17 +209,17 @@ static void on_limit(struct timeout *t)
 // Unread request bytes are drained by the lingering close.
 void edge_end_early(struct edge *e)
 {
-    exchange_abandon(&e->endpoint);
+    exchange_abandon(&e->h.endpoint);
     edge_close(e, CONN_CLOSE_FLUSH);
 }
 
 void edge_become_idle(struct edge *e)
 {
     e->state = EDGE_IDLE;
-    conn_set_send_timeout(e->conn, edge_limits(e)->send_ms);
+    conn_set_send_timeout(e->h.conn, edge_limits(e)->send_ms);
     edge_uncount_proxied(e);
     admission_set_idle(e->place);
     edge_start_clock(e, CLOCK_KEEPALIVE);
-    conn_recheck(e->conn);
+    conn_recheck(e->h.conn);
     edge_update(e);
 }

@@ -3,10 +3,8 @@
 // edge_request.c (reads from the visitor) and edge_response.c (writes to the visitor), edge_set.c
 // (makes, admits and evicts edges).
 #pragma once
-#include "common/io/conn.h"
-#include "edge.h"
+#include "common/http1/http1_conn.h"
 #include "edge_set.h"
-#include "proto/http/http1.h"
 
 enum edge_state {
     EDGE_IDLE,     // waits for the first byte of a request
@@ -26,41 +24,34 @@ enum edge_clock {
     CLOCK_HALF_CLOSED, // the next byte on an upgraded stream whose response side has ended
 };
 
+// A visitor's HTTP/1.1 connection, which carries one exchange after the other (RFC 9112 §9).
 struct edge {
-    struct exchange_endpoint endpoint;
+    struct http1_conn h;
     struct edge_set *set;
     struct list_link in_set;
-    struct conn *conn;
     struct admission_place *place;
     struct timeout limit;
     struct loop_task free_task;
     enum edge_state state;
     enum edge_clock clock;
     bool keep_alive, version_10;
-    bool awaits_continue; // the visitor holds its body back until a 100 (RFC 9110 §10.1.1)
-    bool upgrade_offered, upgraded;
-    bool request_done;         // the request's body is whole
-    bool response_begun;       // the final response head was written
-    bool response_ended;       // the response is whole
-    bool unwanted;             // no outbound takes the rest of the request
-    bool chunked, until_close; // framing of the response
-    size_t scanned;            // bytes of the head that the parser has seen
-    size_t head_len;           // of the current request
-    ptrdiff_t credit;          // bytes of body that the outbound takes now
-    size_t uncredited;         // bytes of response that are not yet credited
-    size_t portion;            // bytes of body since the clock was started
-    size_t drained;            // bytes of unwanted body
-    uint64_t body_bytes;       // bytes of body in all
-    char *hop_names; // fields named by Connection, which may not be trailers (RFC 9110 §7.6.1)
-    struct http1_body body;
-    struct client_address client;   // of the current request
+    bool awaits_continue;         // the visitor holds its body back until a 100 (RFC 9110 §10.1.1)
+    bool until_close;             // the response ends with the connection
+    size_t portion;               // bytes of body since the clock was started
+    size_t drained;               // bytes of unwanted body
+    struct client_address client; // of the current request
     char visitor[INET6_ADDRSTRLEN]; // `client` as text
     struct client_address peer;
     bool from_proxy;       // the peer is a trusted proxy
-    uint64_t number;       // exchange_info.inbound_id; 0: may carry several people's requests
+    uint64_t number;       // exchange_facts.inbound_id; 0: may carry several people's requests
     const char *scheme;    // said by a trusted proxy; NULL: not said
     struct share *proxied; // of the client of a request through a trusted proxy
 };
+
+static inline struct edge *edge_of(struct exchange_endpoint *endpoint)
+{
+    return container_of(endpoint, struct edge, h.endpoint);
+}
 
 static inline const struct limits *edge_limits(const struct edge *e)
 {
@@ -70,7 +61,7 @@ static inline const struct limits *edge_limits(const struct edge *e)
 // Whether reading pauses since the visitor pipelines without reading our answers.
 static inline bool edge_leaves_answers_unread(const struct edge *e)
 {
-    return e->state != EDGE_EXCHANGE && conn_pending(e->conn) > LIMIT_UNREAD_ANSWERS_BYTES;
+    return e->state != EDGE_EXCHANGE && conn_pending(e->h.conn) > LIMIT_UNREAD_ANSWERS_BYTES;
 }
 
 // Whether the unwanted rest of a request's body is short enough to be drained; else the connection
@@ -79,7 +70,13 @@ static inline bool edge_may_drain(const struct edge *e)
 {
     if (e->awaits_continue || e->drained > LIMIT_DRAIN_BYTES)
         return false;
-    return e->body.kind != BODY_LENGTH || e->body.remaining <= LIMIT_DRAIN_BYTES;
+    return e->h.body.kind != BODY_LENGTH || e->h.body.remaining <= LIMIT_DRAIN_BYTES;
+}
+
+// Whether the rest of the request's body cannot be drained, so that the connection must end.
+static inline bool edge_must_end(const struct edge *e)
+{
+    return !http1_body_done(&e->h.body) && !edge_may_drain(e);
 }
 
 // edge.c
@@ -89,6 +86,11 @@ void edge_close(struct edge *e, enum conn_close_mode how);
 bool edge_write_head(struct edge *e, const struct http_head *head, struct slice hop_fields);
 // Aborts the running exchange and ends the connection, with `answer` if no response has begun.
 void edge_abort(struct edge *e, enum exchange_outcome why, enum answer answer);
+// Aborts the running exchange and resets the connection: what was written is no whole response.
+void edge_cut(struct edge *e, enum exchange_outcome why);
+// exchange_ops.take: the connection leaves admission and counts in `taken` of the set until it is
+// gone.
+struct conn *edge_take(struct exchange_endpoint *endpoint);
 // Answers bytes that are no request head, or an incomplete head, and ends the connection.
 void edge_refuse_head(struct edge *e, enum answer answer);
 // Leaves an exchange whose response is whole and ends the connection, since too much of the
@@ -107,6 +109,7 @@ void edge_tell_turned_away(const struct edge *e, enum answer answer);
 
 // edge_request.c
 extern const struct conn_ops edge_conn_ops;
+extern const struct http1_conn_ops edge_http1_ops;
 
 // edge_response.c
 extern const struct exchange_ops edge_endpoint_ops;

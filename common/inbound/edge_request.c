@@ -21,26 +21,19 @@ static void begin_exchange(struct edge *e, const struct http_head *head,
     e->state = EDGE_EXCHANGE;
     e->keep_alive = http1_keeps_alive(head);
     e->version_10 = head->minor_version == 0;
-    e->upgrade_offered = head->upgrade.len > 0;
-    e->response_ended = e->unwanted = e->upgraded = false;
-    e->request_done = e->response_begun = e->chunked = e->until_close = false;
-    e->credit = LIMIT_CREDIT_BYTES;
-    e->uncredited = e->drained = 0;
-    e->body_bytes = 0;
-    bool has_body = framing->kind == BODY_CHUNKED || framing->length > 0;
-    e->awaits_continue = has_body && expects_continue(head);
-    http1_body_init(&e->body, framing);
+    e->h.chunked = e->until_close = false;
+    e->drained = 0;
+    e->awaits_continue = framing_has_body(framing) && expects_continue(head);
     admission_set_busy(e->place);
     edge_start_clock(e, CLOCK_NONE);
 }
 
 // The request's body is whole. An offer to upgrade keeps the direction open until the response
 // decides.
-static void request_done(struct edge *e, const struct http_head *trailers)
+static void request_whole(struct http1_conn *h, const struct http_head *trailers)
 {
-    e->request_done = true;
-    if (!e->upgrade_offered && e->endpoint.x)
-        exchange_finish(&e->endpoint, trailers);
+    if (!exchange_is_undecided(h->endpoint.x))
+        exchange_finish(&h->endpoint, trailers);
 }
 
 // Takes client and scheme of the request from a trusted proxy's fields.
@@ -75,7 +68,9 @@ static bool has_place(struct edge *e, const struct http_head *head, enum answer 
     enum admission_verdict verdict = e->place->verdict;
     if (verdict == ADMIT_SERVED && e->from_proxy && !count_proxied(e))
         verdict = ADMIT_TOO_MANY;
-    if (verdict == ADMIT_SERVED || (set->brings_agent && set->brings_agent(set->ctx, head)))
+    const struct inbound_handler *handler = &set->handler;
+    if (verdict == ADMIT_SERVED ||
+        (handler->brings_agent && handler->brings_agent(handler->ctx, head)))
         return true;
     *answer = verdict == ADMIT_FULL ? ANSWER_RELAY_FULL : ANSWER_TOO_MANY;
     return false;
@@ -121,58 +116,57 @@ static bool open_exchange(struct edge *e, struct http_head *head,
     if (framing->kind == BODY_CHUNKED)
         head->upgrade.len = 0; // the boundary of chunked body and upgraded stream would be lost
     head->upgrade = fields_upgrade_offer(head->upgrade);
-    struct exchange *x = exchange_new(&e->endpoint, head, e->set->observer);
+    struct exchange *x = exchange_new(&e->h.endpoint, head, e->set->observer);
     if (!x)
         return false;
     if (head->minor_version == 0)
         head_remove(head, SLICE("expect")); // RFC 9110 §10.1.1; the next hop sees HTTP/1.1
-    x->info.visitor = e->visitor;
-    exchange_id_next(&e->set->ids, (uint64_t)x->info.begun_wall_ns / 1000000, x->info.id);
+    x->facts.client = e->client;
+    x->facts.visitor = e->visitor;
+    x->facts.scheme = e->scheme ? e->scheme : e->set->scheme;
+    exchange_id_next(&e->set->ids, (uint64_t)x->facts.begun_wall_ns / 1000000, x->facts.id);
     begin_exchange(e, head, framing);
-    if (framing->kind == BODY_CHUNKED && !fields_save_connection_names(head, &e->hop_names)) {
+    if (!http1_conn_begin_body(&e->h, head, framing)) {
         exchange_discard(x);
         return false;
     }
     if (e->number && is_forwarded(head))
         e->number = 0;
-    x->info.inbound_id = e->number;
+    x->facts.inbound_id = e->number;
     e->keep_alive = e->keep_alive && e->place->verdict == ADMIT_SERVED;
     return true;
 }
 
-// Handles a request whose head, `len` bytes, is complete.
-static void handle_request(struct edge *e, struct http_head *head, size_t len)
+// Handles a request whose head is complete.
+static void handle_request(struct edge *e, struct http_head *head)
 {
+    const struct inbound_handler *handler = &e->set->handler;
     struct body_framing framing;
     enum answer refusal = ANSWER_BAD_REQUEST;
     if (e->from_proxy)
         read_proxy_claims(e, head);
     bool admitted = admit(e, head, &framing, &refusal);
-    e->head_len = len;
     if (!open_exchange(e, head, &framing)) {
         edge_close(e, CONN_CLOSE_NOW);
         return;
     }
     if (admitted) {
-        e->set->request(e->set->ctx, e, e->endpoint.x, head, &framing);
+        handler->request(handler->ctx, e->h.endpoint.x, head, &framing);
     } else {
         e->keep_alive = false;
-        exchange_answer(e->endpoint.x, refusal);
+        exchange_answer(e->h.endpoint.x, refusal);
     }
-    if (e->state == EDGE_CLOSED)
-        return;
-    conn_consume(e->conn, len);
-    if (e->endpoint.x && http1_body_done(&e->body))
-        request_done(e, NULL);
+    if (e->h.endpoint.x && http1_body_done(&e->h.body))
+        request_whole(&e->h, NULL);
 }
 
 // Handles a complete head. False when more bytes are needed, or the edge is closed.
 static bool read_head(struct edge *e)
 {
-    struct slice in = conn_in(e->conn);
+    struct slice in = conn_in(e->h.conn);
     struct http_head head;
     const struct http1_limits limits = head_limits(e);
-    int n = http1_parse_request(in.p, in.len, &e->scanned, &limits, &head);
+    int n = http1_parse_request(in.p, in.len, &e->h.scanned, &limits, &head);
     if (n < 0) {
         edge_refuse_head(e, answer_of_http1(n));
         return false;
@@ -184,39 +178,26 @@ static bool read_head(struct edge *e)
         }
         return false;
     }
-    e->scanned = 0;
-    handle_request(e, &head, (size_t)n);
+    e->h.scanned = 0;
+    conn_consume(e->h.conn, (size_t)n); // the head's bytes stay in place
+    handle_request(e, &head);
     return true;
-}
-
-static bool read_upgraded(struct edge *e)
-{
-    struct slice in = conn_in(e->conn);
-    if (e->credit <= 0 || !e->endpoint.x)
-        return false;
-    e->credit -= (ptrdiff_t)in.len;
-    if (e->clock == CLOCK_HALF_CLOSED)
-        edge_start_clock(e, CLOCK_HALF_CLOSED);
-    exchange_data(&e->endpoint, in.p, in.len);
-    if (e->conn)
-        conn_consume(e->conn, in.len);
-    return false;
 }
 
 // Counts body bytes against the limits of time, size and draining. False when the edge is closed.
 static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
 {
     const struct limits *l = edge_limits(e);
+    const struct exchange *x = e->h.endpoint.x;
     e->awaits_continue = false;
     e->portion += wire_bytes;
-    e->body_bytes += body_bytes;
     if (e->clock == CLOCK_BODY && e->portion >= (uint64_t)l->rate * l->body_ms / 1000)
         edge_start_clock(e, CLOCK_BODY);
-    if (l->body_bytes > 0 && e->body_bytes > l->body_bytes) {
+    if (l->body_bytes > 0 && x->direction[INBOUND].bytes + body_bytes > l->body_bytes) {
         edge_abort(e, EXCHANGE_REFUSED, ANSWER_BODY_TOO_LARGE);
         return false;
     }
-    if (!e->unwanted)
+    if (!exchange_is_unwanted(x))
         return true;
     e->drained += wire_bytes;
     if (edge_may_drain(e))
@@ -225,77 +206,49 @@ static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
     return false;
 }
 
-// Not inlined, like take_chunked_body: stack-clash protection probes every page of a frame that
-// holds a head.
-__attribute__((noinline)) static void finish_chunked_body(struct edge *e,
-                                                          struct http_head *trailers)
+static bool count(struct http1_conn *h, size_t wire_bytes, size_t body_bytes)
 {
-    struct http_head received;
-    head_copy(&received, trailers);
-    exchange_set_received(&e->endpoint, &received);
-    fields_strip_trailers(trailers, slice_str(e->hop_names));
-    request_done(e, trailers->field_count ? trailers : NULL);
+    struct edge *e = edge_of(&h->endpoint);
+    if (!h->endpoint.x->upgraded)
+        return count_body(e, wire_bytes, body_bytes);
+    if (e->clock == CLOCK_HALF_CLOSED)
+        edge_start_clock(e, CLOCK_HALF_CLOSED);
+    return true;
 }
 
-static void finish_body(struct edge *e, struct http_head *trailers)
+static void malformed(struct http1_conn *h, int error)
 {
-    if (!e->endpoint.x)
-        return;
-    if (trailers)
-        finish_chunked_body(e, trailers);
-    else
-        request_done(e, NULL);
+    edge_abort(edge_of(&h->endpoint), EXCHANGE_PROTOCOL, answer_of_http1(error));
 }
 
-// `trailers`: room for the trailers of a chunked body; NULL for another body.
-static bool take_body(struct edge *e, struct http_head *trailers)
+static void failed(struct http1_conn *h)
 {
-    struct slice in = conn_in(e->conn);
-    struct slice data = {0};
-    const struct http1_limits limits = head_limits(e);
-    int n = http1_body_feed(&e->body, in.p, in.len, &limits, &data, trailers);
-    if (n < 0) {
-        edge_abort(e, EXCHANGE_PROTOCOL, answer_of_http1(n));
-        return false;
-    }
-    if (n > 0 && !count_body(e, (size_t)n, data.len))
-        return false;
-    if (data.len > 0) {
-        e->credit -= (ptrdiff_t)data.len;
-        exchange_data(&e->endpoint, data.p, data.len);
-    }
-    if (e->state != EDGE_CLOSED && http1_body_done(&e->body))
-        finish_body(e, trailers);
-    if (e->state != EDGE_CLOSED)
-        conn_consume(e->conn, (size_t)n);
-    return n > 0;
+    edge_cut(edge_of(&h->endpoint), EXCHANGE_MEMORY);
 }
 
-__attribute__((noinline)) static bool take_chunked_body(struct edge *e)
+static struct http1_limits limits_of(const struct http1_conn *h)
 {
-    struct http_head trailers;
-    return take_body(e, &trailers);
+    return head_limits(container_of(h, struct edge, h));
 }
 
-static bool read_body(struct edge *e)
-{
-    if (e->upgraded)
-        return read_upgraded(e);
-    if (e->request_done || e->credit <= 0 || !e->endpoint.x)
-        return false;
-    return e->body.kind == BODY_CHUNKED ? take_chunked_body(e) : take_body(e, NULL);
-}
+const struct http1_conn_ops edge_http1_ops = {
+    .count = count,
+    .whole = request_whole,
+    .malformed = malformed,
+    .failed = failed,
+    .limits = limits_of,
+};
 
 static void on_readable(struct conn *c)
 {
     struct edge *e = conn_owner(c);
     bool more = true;
-    while (more && e->state != EDGE_CLOSED && conn_in(e->conn).len > 0 &&
+    while (more && e->state != EDGE_CLOSED && conn_in(e->h.conn).len > 0 &&
            !edge_leaves_answers_unread(e)) {
         switch (e->state) {
         case EDGE_IDLE:
         case EDGE_HEAD: more = read_head(e); break;
-        case EDGE_EXCHANGE: more = read_body(e); break;
+        case EDGE_EXCHANGE: more = http1_conn_read_body(&e->h); break;
         case EDGE_CLOSED: more = false; break;
         }
     }
@@ -305,26 +258,21 @@ static void on_readable(struct conn *c)
 static void on_sent(struct conn *c)
 {
     struct edge *e = conn_owner(c);
-    size_t pending = conn_pending(c);
-    if (e->state != EDGE_EXCHANGE) {
-        if (e->clock == CLOCK_KEEPALIVE)
-            edge_start_clock(e, CLOCK_KEEPALIVE); // runs from the last byte of our response
-        conn_recheck(c);
-        edge_update(e);
+    if (e->state == EDGE_EXCHANGE) {
+        http1_conn_sent(&e->h);
         return;
     }
-    if (e->uncredited <= pending)
-        return;
-    size_t credit = e->uncredited - pending;
-    e->uncredited = pending;
-    exchange_credit(&e->endpoint, credit);
+    if (e->clock == CLOCK_KEEPALIVE)
+        edge_start_clock(e, CLOCK_KEEPALIVE); // runs from the last byte of our response
+    conn_recheck(c);
+    edge_update(e);
 }
 
 static void on_eof(struct conn *c)
 {
     struct edge *e = conn_owner(c);
-    if (e->state == EDGE_EXCHANGE && e->upgraded) {
-        exchange_finish(&e->endpoint, NULL);
+    if (e->state == EDGE_EXCHANGE && e->h.endpoint.x->upgraded) {
+        exchange_finish(&e->h.endpoint, NULL);
         edge_update(e);
     } else if (e->state == EDGE_EXCHANGE) {
         edge_abort(e, EXCHANGE_VISITOR_GONE, ANSWER_BAD_REQUEST);
@@ -337,8 +285,8 @@ static void on_failed(struct conn *c, int error)
 {
     struct edge *e = conn_owner(c);
     (void)error;
-    e->conn = NULL;
-    exchange_abort(&e->endpoint, EXCHANGE_VISITOR_GONE);
+    e->h.conn = NULL;
+    exchange_abort(&e->h.endpoint, EXCHANGE_VISITOR_GONE);
     edge_close(e, CONN_CLOSE_NOW);
 }
 

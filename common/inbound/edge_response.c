@@ -4,11 +4,6 @@
 #include "edge_internal.h"
 #include "proto/http/cookie.h"
 
-static struct edge *edge_of(struct exchange_endpoint *endpoint)
-{
-    return container_of(endpoint, struct edge, endpoint);
-}
-
 // Not inlined: few responses set such cookies, and stack-clash protection probes every page of a
 // frame that holds a head.
 __attribute__((noinline)) static bool write_confined(struct edge *e, const struct http_head *head,
@@ -41,11 +36,11 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
 {
     size_t n = 0;
     bool of_unknown_length = framing->kind == BODY_CHUNKED || framing->kind == BODY_UNTIL_CLOSE;
-    e->chunked = of_unknown_length && !e->version_10;
+    e->h.chunked = of_unknown_length && !e->version_10;
     e->until_close = of_unknown_length && e->version_10;
     // After an early response the rest of the request is often unwanted; and a visitor that got no
     // 100 may send its body or not, so a body could not be told from the next request.
-    if (e->until_close || (!e->request_done && !edge_may_drain(e)))
+    if (e->until_close || edge_must_end(e))
         e->keep_alive = false;
     bool says_upgrade = head->upgrade.len > 0 && head->upgrade.len <= 255;
     struct slice date = {0};
@@ -60,7 +55,7 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
         date.len > 0 ? SLICE("Date: ") : SLICE(""),
         date.len > 0 ? date : SLICE(""),
         date.len > 0 ? SLICE("\r\n") : SLICE(""),
-        e->chunked ? SLICE("Transfer-Encoding: chunked\r\n") : SLICE(""),
+        e->h.chunked ? SLICE("Transfer-Encoding: chunked\r\n") : SLICE(""),
         keeps,
         says_upgrade ? SLICE("Connection: upgrade\r\nUpgrade: ") : SLICE(""),
         says_upgrade ? head->upgrade : SLICE(""),
@@ -74,16 +69,13 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
 }
 
 // The response to an offered upgrade decides whether the request's direction ends.
-static void settle_upgrade(struct edge *e, const struct http_head *head)
+static void settle_upgrade(struct edge *e)
 {
-    if (!e->upgrade_offered)
-        return;
-    e->upgrade_offered = false;
-    e->upgraded = head->status == 101;
-    if (e->upgraded)
-        conn_recheck(e->conn);
-    else if (e->request_done && e->endpoint.x)
-        exchange_finish(&e->endpoint, NULL);
+    const struct exchange *x = e->h.endpoint.x;
+    if (x->upgraded)
+        conn_recheck(e->h.conn);
+    else if (x->offer && http1_body_done(&e->h.body))
+        exchange_finish(&e->h.endpoint, NULL);
 }
 
 static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_head *head,
@@ -96,7 +88,7 @@ static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_
         return; // RFC 9110 §15.2: a 1.0 client knows no 1xx
     size_t hop_len = interim ? 0 : hop_fields(e, head, framing, hop);
     if (!write_response(e, head, slice_of(hop, hop_len))) {
-        edge_abort(e, EXCHANGE_MEMORY, ANSWER_BUSY);
+        edge_cut(e, EXCHANGE_MEMORY);
         return;
     }
     if (head->status == 100)
@@ -105,89 +97,60 @@ static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_
         edge_update(e);
         return;
     }
-    e->response_begun = true;
-    settle_upgrade(e, head);
-    if (e->state == EDGE_CLOSED || !e->endpoint.x)
+    settle_upgrade(e);
+    struct exchange *x = endpoint->x;
+    if (!x)
         return;
-    e->endpoint.x->endless = e->upgraded || exchange_is_event_stream(head);
-    if (e->endpoint.x->endless)
-        conn_set_send_timeout(e->conn, 0);
+    x->endless = x->upgraded || exchange_is_event_stream(head);
+    if (x->endless)
+        conn_set_send_timeout(e->h.conn, 0);
     edge_update(e);
-}
-
-static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes, size_t len)
-{
-    struct edge *e = edge_of(endpoint);
-    char size[HTTP1_CHUNK_HEAD_MAX];
-    bool ok = !e->chunked || conn_write(e->conn, size, http1_write_chunk_head(size, len));
-    ok = ok && conn_write_borrowed(e->conn, bytes, len);
-    if (!ok || (e->chunked && !conn_write(e->conn, "\r\n", 2))) {
-        edge_abort(e, EXCHANGE_MEMORY, ANSWER_BUSY);
-        return;
-    }
-    e->uncredited += len;
-}
-
-static bool write_last_chunk(struct edge *e, const struct http_head *trailers)
-{
-    size_t need = http1_write_last_chunk(NULL, 0, trailers);
-    char *out = conn_reserve(e->conn, need);
-    if (!out)
-        return false;
-    (void)http1_write_last_chunk(out, need, trailers);
-    conn_written(e->conn, need);
-    return true;
 }
 
 static void endpoint_finish(struct exchange_endpoint *endpoint, const struct http_head *trailers)
 {
     struct edge *e = edge_of(endpoint);
-    e->response_ended = true;
-    if (e->upgraded) {
-        // Before the shutdown, whose flush may find the visitor gone and close the edge.
+    // Before the shutdown, whose flush may find the visitor gone and close the edge.
+    if (endpoint->x->upgraded)
         edge_update(e);
-        conn_shutdown(e->conn);
+    http1_conn_finish(endpoint, trailers);
+    if (!endpoint->x || endpoint->x->upgraded)
         return;
-    }
-    if (e->chunked && !write_last_chunk(e, trailers)) {
-        e->response_ended = false;
-        edge_abort(e, EXCHANGE_MEMORY, ANSWER_BUSY);
-    } else if (e->awaits_continue && !e->request_done) {
+    if (e->awaits_continue && !http1_body_done(&e->h.body))
         edge_end_early(e);
-    } else {
+    else
         edge_update(e);
-    }
 }
 
 static void endpoint_unwanted(struct exchange_endpoint *endpoint)
 {
     struct edge *e = edge_of(endpoint);
-    e->unwanted = true;
     admission_set_idle(e->place);
-    if (!e->request_done && !edge_may_drain(e))
+    if (edge_must_end(e))
         edge_end_early(e);
 }
 
 static void endpoint_credit(struct exchange_endpoint *endpoint, size_t len)
 {
     struct edge *e = edge_of(endpoint);
-    e->credit += (ptrdiff_t)len;
-    if (conn_in(e->conn).len > 0)
-        conn_recheck(e->conn);
+    (void)len;
+    if (conn_in(e->h.conn).len > 0)
+        conn_recheck(e->h.conn);
     edge_update(e);
 }
 
-static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_outcome why)
+static void endpoint_closed(struct exchange_endpoint *endpoint, const struct exchange *x,
+                            enum exchange_outcome why)
 {
     struct edge *e = edge_of(endpoint);
     if (e->state == EDGE_CLOSED)
         return;
     bool whole = why == EXCHANGE_COMPLETE;
-    if (!whole || !e->keep_alive || !e->request_done || e->upgraded) {
+    if (!whole || !e->keep_alive || !http1_body_done(&e->h.body) || x->upgraded) {
+        const struct exchange_direction *response = &x->direction[OUTBOUND];
         // A cut body of known framing is visible to the visitor after a FIN, any other only after
         // a reset.
-        bool cut_shows =
-            e->response_ended || (e->response_begun && !e->until_close && !e->upgraded);
+        bool cut_shows = response->ended || (response->begun && !e->until_close && !x->upgraded);
         edge_close(e, whole || cut_shows ? CONN_CLOSE_FLUSH : CONN_CLOSE_RESET);
         return;
     }
@@ -196,9 +159,10 @@ static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_ou
 
 const struct exchange_ops edge_endpoint_ops = {
     .head = endpoint_head,
-    .data = endpoint_data,
+    .data = http1_conn_data,
     .finish = endpoint_finish,
     .unwanted = endpoint_unwanted,
     .credit = endpoint_credit,
     .closed = endpoint_closed,
+    .take = edge_take,
 };

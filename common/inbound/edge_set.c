@@ -20,8 +20,9 @@ static struct edge *edge_new(struct edge_set *set, const struct listener *from, 
         return NULL;
     }
     e->set = set;
-    e->conn = c;
-    e->endpoint.ops = &edge_endpoint_ops;
+    e->h.conn = c;
+    e->h.endpoint.ops = &edge_endpoint_ops;
+    e->h.ops = &edge_http1_ops;
     list_prepend(&set->edges, &e->in_set);
     set->count++;
     return e;
@@ -37,9 +38,9 @@ static bool evict(struct admission_place *p)
         conn_drop(p->conn);
         return true;
     }
-    if (!e->endpoint.x)
+    if (!e->h.endpoint.x)
         edge_tell_turned_away(e, ANSWERS);
-    exchange_abort(&e->endpoint, EXCHANGE_VISITOR_GONE);
+    exchange_abort(&e->h.endpoint, EXCHANGE_VISITOR_GONE);
     edge_close(e, CONN_CLOSE_NOW);
     return true;
 }
@@ -63,12 +64,12 @@ void edge_set_accept(struct edge_set *set, const struct listener *from, int fd,
         admission_leave(place);
         return;
     }
-    conn_on_closed(e->conn, on_gone, place);
+    conn_on_closed(e->h.conn, on_gone, place);
     place->edge = e;
-    place->conn = e->conn;
+    place->conn = e->h.conn;
     e->place = place;
     e->from_proxy = from_proxy;
-    conn_set_send_timeout(e->conn, edge_limits(e)->send_ms);
+    conn_set_send_timeout(e->h.conn, edge_limits(e)->send_ms);
     e->peer = e->client = client;
     e->number = client.exempt || from_proxy ? 0 : ++set->last_number;
     client_address_text(&client, e->visitor);
@@ -80,7 +81,7 @@ void edge_set_close(struct edge_set *set)
 {
     while (set->edges.first) {
         struct edge *e = LIST_ITEM(set->edges.first, struct edge, in_set);
-        exchange_abort(&e->endpoint, EXCHANGE_VISITOR_GONE);
+        exchange_abort(&e->h.endpoint, EXCHANGE_VISITOR_GONE);
         edge_close(e, CONN_CLOSE_NOW);
     }
 }

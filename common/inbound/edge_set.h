@@ -2,7 +2,7 @@
 // The visitors' connections that one handler serves: admits new ones, evicts idle ones.
 #pragma once
 #include "admission.h"
-#include "common/exchange/exchange.h"
+#include "common/exchange/inbound.h"
 #include "common/io/listener.h"
 #include "proto/list.h"
 #include "trusted_proxies.h"
@@ -12,19 +12,8 @@ struct edge;
 // Embedded; must outlive its edges.
 struct edge_set {
     struct loop *loop;
-    // Handles a request, whose hop-by-hop fields are still in `head`, in one of three ways: answers
-    // by exchange_answer; attaches an outbound and passes the head on by
-    // exchange_head(edge_endpoint(e), …); or takes the connection by edge_take. `x` has no outbound
-    // yet.
-    void (*request)(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
-                    const struct body_framing *framing);
-    void *ctx;
-    // Whether a request brings an agent: it reaches `request` even when its sender has no place.
-    // NULL: never.
-    bool (*brings_agent)(void *ctx, const struct http_head *head);
-    // Tells of a connection that we end while it has no exchange: with `answer` when the bytes are
-    // no request, with ANSWERS when the connection is evicted. May be NULL.
-    void (*turned_away)(void *ctx, const struct client_address *client, enum answer answer);
+    struct inbound_handler handler;
+    const char *scheme; // of the connections, unless a trusted proxy names another
     const struct exchange_observer *observer; // of all exchanges; may be NULL
     const struct trusted_proxies *trusted;    // NULL: none
     struct exchange_ids ids;                  // of the exchanges

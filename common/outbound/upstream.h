@@ -2,7 +2,7 @@
 // The outbound to an HTTP/1.1 origin: one request at a time on a connection, and a bounded pool of
 // idle connections.
 #pragma once
-#include "common/exchange/exchange.h"
+#include "common/exchange/outbound.h"
 #include "common/io/dial.h"
 #include "proto/http/authority.h"
 #include "proto/list.h"
@@ -34,6 +34,7 @@ struct upstream_list {
 
 // An origin and its pool. Embedded; must outlive its exchanges.
 struct upstream {
+    struct outbound outbound;
     struct loop *loop;
     struct dial_target target;
     enum upstream_host host_mode;
@@ -51,7 +52,3 @@ struct upstream {
 void upstream_init(struct upstream *u, struct loop *l, const struct dial_target *target);
 // Closes the idle connections.
 void upstream_deinit(struct upstream *u);
-
-// Makes an outbound for one exchange and attaches it. The outbound frees itself when the exchange
-// is over. False when out of memory.
-bool upstream_attach(struct upstream *u, struct exchange *x);

@@ -24,11 +24,11 @@ static enum answer answer_of_uv(int error)
 
 static void use_conn(struct upstream_request *r, struct conn *c)
 {
-    r->conn = c;
+    r->h.conn = c;
     r->state = REQUEST_HEAD;
     conn_set_owner(c, r->conn_ops, r);
     r->sent_before = conn_wire_sent(c);
-    r->endpoint.x->info.sent_on_ns = uv_hrtime();
+    r->h.endpoint.x->facts.sent_on_ns = uv_hrtime();
     if (!conn_write(c, buf_at(&r->waiting), buf_len(&r->waiting))) {
         upstream_request_refuse(r, ANSWER_BUSY);
         return;
@@ -42,16 +42,17 @@ static void on_dialed(void *ctx, struct conn *c, int error)
 {
     struct upstream_request *r = ctx;
     r->dial = NULL;
-    r->endpoint.x->info.connect_ns = uv_hrtime() - r->dialed_ns;
+    r->h.endpoint.x->facts.connect_ns = uv_hrtime() - r->dialed_ns;
     if (c) {
         log_debug("a new connection to the service %s after %" PRIu64 " us, for exchange %s",
-                  r->upstream->name, r->endpoint.x->info.connect_ns / 1000, r->endpoint.x->info.id);
+                  r->upstream->name, r->h.endpoint.x->facts.connect_ns / 1000,
+                  r->h.endpoint.x->facts.id);
         use_conn(r, c);
         return;
     }
     const struct dial_target *target = &r->upstream->target;
-    (void)snprintf(r->endpoint.x->info.detail, sizeof(r->endpoint.x->info.detail), "%.85s: %.72s",
-                   target->failed_at[0] ? target->failed_at : target->host,
+    (void)snprintf(r->h.endpoint.x->facts.detail, sizeof(r->h.endpoint.x->facts.detail),
+                   "%.85s: %.72s", target->failed_at[0] ? target->failed_at : target->host,
                    target->tls_failure[0] ? target->tls_failure : uv_strerror(error));
     upstream_request_refuse(r, answer_of_uv(error));
 }
@@ -60,7 +61,7 @@ static void dial(struct upstream_request *r)
 {
     r->state = REQUEST_CONNECTING;
     r->dialed_ns = uv_hrtime();
-    r->endpoint.x->info.sent_on_ns = 0; // set again when the request leaves
+    r->h.endpoint.x->facts.sent_on_ns = 0; // set again when the request leaves
     r->dial = dial_start(r->upstream->loop, &r->upstream->target, on_dialed, r);
     if (!r->dial)
         upstream_request_refuse(r, ANSWER_BUSY);
@@ -82,13 +83,13 @@ void upstream_request_lost(struct upstream_request *r)
     if (r->pooled && !r->response_bytes)
         upstream_pool_lost(r->upstream, &r->history);
     if (r->state == REQUEST_DONE) {
-        exchange_detach(&r->endpoint);
+        exchange_detach(&r->h.endpoint);
         upstream_request_close(r, false);
     } else if (r->state != REQUEST_HEAD) {
         upstream_request_abort(r, EXCHANGE_UPSTREAM_GONE);
     } else if (r->pooled && r->use.repeatable && !r->response_bytes) {
-        conn_close(r->conn, CONN_CLOSE_NOW);
-        r->conn = NULL;
+        conn_close(r->h.conn, CONN_CLOSE_NOW);
+        r->h.conn = NULL;
         r->pooled = false;
         dial(r);
     } else {

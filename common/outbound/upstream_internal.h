@@ -4,56 +4,41 @@
 // (receives), upstream.c (makes requests).
 #pragma once
 #include "common/base/limits.h"
-#include "proto/http/http1.h"
+#include "common/http1/http1_conn.h"
 #include "upstream_pool.h"
 
 enum upstream_request_state {
     REQUEST_CONNECTING, // waits for a connection
     REQUEST_HEAD,       // waits for the response head
-    REQUEST_BODY,       // waits for the rest of the response
-    REQUEST_UPGRADED,   // passes bytes both ways until both directions have ended
+    REQUEST_BODY,       // waits for the rest of the response, or of an upgraded stream
     REQUEST_DONE,       // the response is whole: waits for the end of the request
     REQUEST_CLOSED,     // waits to be freed
 };
 
 // One exchange on one connection.
 struct upstream_request {
-    struct exchange_endpoint endpoint;
+    struct http1_conn h;
     struct upstream *upstream;
-    struct conn *conn;
-    const struct conn_ops *conn_ops; // of `conn`, once it is found
+    const struct conn_ops *conn_ops; // of the connection, once it is found
     struct dial *dial;
     struct loop_task free_task;
     struct timeout answer_limit; // from the end of the request to the response head
     enum upstream_request_state state;
-    char *hop_names;     // fields named by the response's Connection, which may not be trailers
-    char *offer;         // the request's Upgrade; NULL: none
     char *public_origin; // of the request, when its Host is replaced; else NULL
-    bool head_request;   // the method is HEAD
     struct upstream_use use;
-    bool pooled;  // the connection was used before
-    bool chunked; // the request's body
-    bool request_ended;
+    bool pooled; // the connection was used before
     bool keep_alive;
     bool early;                      // the final response began before all of the request had left
     bool response_bytes;             // any have been received
     struct upstream_history history; // of a pooled connection
     uint64_t sent_before;            // conn_wire_sent before this request
     uint64_t dialed_ns;              // when connecting began
-    size_t scanned;                  // bytes of the response head that the parser has seen
-    ptrdiff_t credit;                // bytes of response that the inbound takes now
-    uint64_t body_left;              // bytes of request still to come; UINT64_MAX: unknown
-    size_t uncredited;               // bytes of request that are not yet credited
-    size_t unconsumed;               // bytes of conn_in in which the trailers still lie
     struct buf waiting; // bytes of request to send once connected; kept while it may be repeated
-    struct http1_body body;
 };
 
-// Whether nothing more comes of the request. An offer to upgrade leaves its direction open behind a
-// whole body, so the body's length decides too.
-static inline bool upstream_request_is_whole(const struct upstream_request *r)
+static inline struct upstream_request *upstream_request_of(struct exchange_endpoint *endpoint)
 {
-    return r->request_ended || r->body_left == 0;
+    return container_of(endpoint, struct upstream_request, h.endpoint);
 }
 
 // upstream_state.c
@@ -79,3 +64,4 @@ extern const struct exchange_ops upstream_request_ops;
 
 // upstream_response.c
 extern const struct conn_ops upstream_response_ops;
+extern const struct http1_conn_ops upstream_http1_ops;

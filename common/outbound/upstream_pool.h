@@ -21,7 +21,7 @@
 struct upstream_use {
     bool repeatable;    // idempotent, without a body and without an offer to upgrade
     bool limits_reuse;  // exchange_limits_reuse
-    uint64_t tunnel_id; // with inbound_id: the visitor's connection, as in struct exchange_info
+    uint64_t tunnel_id; // with inbound_id: the visitor's connection, as in struct exchange_facts
     uint64_t inbound_id;
 };
 

@@ -23,14 +23,14 @@ __attribute__((format(printf, 3, 4))) static void refuse_head(struct upstream_re
     va_start(args, format);
     (void)vsnprintf(detail, sizeof(detail), format, args);
     va_end(args);
-    exchange_bad_head(&r->endpoint, conn_in(r->conn), detail);
+    exchange_bad_head(&r->h.endpoint, conn_in(r->h.conn), detail);
     upstream_request_refuse(r, answer);
 }
 
 // Refuses a head for a parser's error.
 static void refuse_malformed_head(struct upstream_request *r, int error)
 {
-    struct slice in = conn_in(r->conn);
+    struct slice in = conn_in(r->h.conn);
     const struct http1_limits limits = head_limits(r);
     struct http1_fault fault;
     if (error == HTTP1_E_HEAD_TOO_LARGE)
@@ -49,13 +49,14 @@ static void refuse_malformed_head(struct upstream_request *r, int error)
 // A 101 may switch only to a protocol that the request offered (RFC 9110 §7.8).
 static bool was_offered(const struct upstream_request *r, struct slice upgrade)
 {
-    return r->offer && slice_list_is_within(upgrade, slice_str(r->offer));
+    const char *offer = r->h.endpoint.x->offer;
+    return offer && slice_list_is_within(upgrade, slice_str(offer));
 }
 
 static bool begin_body(struct upstream_request *r, struct http_head *head,
                        struct body_framing *framing)
 {
-    struct slice method = r->head_request ? SLICE("HEAD") : SLICE("GET");
+    struct slice method = r->h.endpoint.x->asks_head ? SLICE("HEAD") : SLICE("GET");
     int error = http1_response_framing(head, method, framing);
     bool switches = head->status == 101;
     if (error) {
@@ -69,21 +70,25 @@ static bool begin_body(struct upstream_request *r, struct http_head *head,
     }
     http1_unfold(head);
     r->keep_alive = http1_keeps_alive(head) && framing->kind != BODY_UNTIL_CLOSE && !switches;
-    r->state = switches ? REQUEST_UPGRADED : REQUEST_BODY;
-    http1_body_init(&r->body, framing);
+    if (!http1_conn_begin_body(&r->h, head, framing)) {
+        upstream_request_refuse(r, ANSWER_BUSY);
+        return false;
+    }
+    r->state = REQUEST_BODY;
+    r->h.chunked = r->h.chunked && !switches;
     return true;
 }
 
 static void finish(struct upstream_request *r, const struct http_head *trailers)
 {
-    if (r->state == REQUEST_UPGRADED) { // the other direction may go on
-        exchange_finish(&r->endpoint, NULL);
+    if (r->h.endpoint.x->upgraded) { // the other direction may go on
+        exchange_finish(&r->h.endpoint, NULL);
         return;
     }
     r->state = REQUEST_DONE;
-    exchange_finish(&r->endpoint, trailers);
-    if (r->endpoint.x && !r->keep_alive) {
-        exchange_detach(&r->endpoint);
+    exchange_finish(&r->h.endpoint, trailers);
+    if (r->h.endpoint.x && !r->keep_alive) {
+        exchange_detach(&r->h.endpoint);
         upstream_request_close(r, false);
     }
 }
@@ -126,25 +131,25 @@ static bool send_head(struct upstream_request *r, struct http_head *head,
         return false;
     }
     head_copy(&received, head);
-    exchange_set_received(&r->endpoint, &received);
+    exchange_set_received(&r->h.endpoint, &received);
     strip_fields(head);
-    exchange_head(&r->endpoint, head, framing);
+    exchange_head(&r->h.endpoint, head, framing);
     free(values);
     return r->state != REQUEST_CLOSED;
 }
 
 static bool read_head(struct upstream_request *r)
 {
-    struct slice in = conn_in(r->conn);
+    struct slice in = conn_in(r->h.conn);
     struct http_head head;
     struct body_framing framing = {BODY_NONE, 0};
     const struct http1_limits limits = head_limits(r);
-    int n = http1_read_response(in.p, in.len, &r->scanned, &limits, &head);
-    if (!r->response_bytes && r->endpoint.x)
-        r->endpoint.x->info.heard_ns = uv_hrtime();
+    int n = http1_read_response(in.p, in.len, &r->h.scanned, &limits, &head);
+    if (!r->response_bytes)
+        r->h.endpoint.x->facts.heard_ns = uv_hrtime();
     r->response_bytes = true;
     // The origin may parse the rest of the request as another one: its answer would be stray.
-    r->early = r->early || !upstream_request_is_whole(r) || conn_pending(r->conn) > 0;
+    r->early = r->early || !exchange_has_request(r->h.endpoint.x) || conn_pending(r->h.conn) > 0;
     if (n == 0)
         return false;
     if (n < 0) {
@@ -152,7 +157,7 @@ static bool read_head(struct upstream_request *r)
         return false;
     }
     bool interim = status_is_interim(head.status);
-    if (interim && !exchange_takes_interim(r->endpoint.x, &head)) {
+    if (interim && !exchange_takes_interim(r->h.endpoint.x, &head)) {
         refuse_head(r, ANSWER_UPSTREAM_INVALID,
                     "more than %d interim responses, or %d KiB of their fields", LIMIT_INTERIM,
                     LIMIT_INTERIM_BYTES / 1024);
@@ -164,17 +169,13 @@ static bool read_head(struct upstream_request *r)
     } else if (!begin_body(r, &head, &framing)) {
         return false;
     }
-    r->scanned = 0;
-    if (framing.kind == BODY_CHUNKED && !fields_save_connection_names(&head, &r->hop_names)) {
-        upstream_request_refuse(r, ANSWER_BUSY);
-        return false;
-    }
+    r->h.scanned = 0;
+    conn_consume(r->h.conn, (size_t)n); // the head's bytes stay in place
     if (!interim)
         learn(r, &head);
     if (!send_head(r, &head, &framing))
         return false;
-    conn_consume(r->conn, (size_t)n);
-    if (r->state == REQUEST_BODY && http1_body_done(&r->body))
+    if (r->state == REQUEST_BODY && http1_body_done(&r->h.body))
         finish(r, NULL);
     return true;
 }
@@ -182,88 +183,56 @@ static bool read_head(struct upstream_request *r)
 static void abort_body(struct upstream_request *r, int error)
 {
     char detail[EXCHANGE_DETAIL_MAX];
-    uint64_t bytes = r->endpoint.x->direction[OUTBOUND].bytes;
+    uint64_t bytes = r->h.endpoint.x->direction[OUTBOUND].bytes;
     const char *what =
-        r->body.state == HTTP1_BODY_TRAILERS ? "malformed trailers" : "a malformed chunk";
+        r->h.body.state == HTTP1_BODY_TRAILERS ? "malformed trailers" : "a malformed chunk";
     if (error == HTTP1_E_HEAD_TOO_LARGE)
         what = "trailers over --limit response-head-bytes";
     else if (error == HTTP1_E_TOO_MANY_FIELDS)
         what = "more trailers than --limit response-head-fields";
     (void)snprintf(detail, sizeof(detail), "%s after %llu bytes of the body", what,
                    (unsigned long long)bytes);
-    exchange_set_detail(&r->endpoint, detail);
+    exchange_set_detail(&r->h.endpoint, detail);
     upstream_request_abort(r, EXCHANGE_PROTOCOL);
 }
 
-// Not inlined: stack-clash protection probes every page of a frame that holds a head (32 KiB).
-__attribute__((noinline)) static void finish_chunked(struct upstream_request *r,
-                                                     struct http_head *trailers)
+static void whole(struct http1_conn *h, const struct http_head *trailers)
 {
-    struct http_head received;
-    head_copy(&received, trailers);
-    exchange_set_received(&r->endpoint, &received);
-    fields_strip_trailers(trailers, slice_str(r->hop_names));
-    finish(r, trailers->field_count ? trailers : NULL);
+    finish(upstream_request_of(&h->endpoint), trailers);
 }
 
-// `trailers`: room for the trailers of a chunked body; NULL for another body.
-static bool take_body(struct upstream_request *r, struct http_head *trailers)
+static void malformed(struct http1_conn *h, int error)
 {
-    struct slice in = conn_in(r->conn);
-    struct slice data = {0};
-    const struct http1_limits limits = head_limits(r);
-    int n = http1_body_feed(&r->body, in.p, in.len, &limits, &data, trailers);
-    if (n < 0) {
-        abort_body(r, n);
-        return false;
-    }
-    r->credit -= (ptrdiff_t)data.len;
-    if (data.len > 0)
-        exchange_data(&r->endpoint, data.p, data.len);
-    if (r->state == REQUEST_CLOSED)
-        return false;
-    if (http1_body_done(&r->body)) {
-        r->unconsumed = (size_t)n;
-        if (trailers)
-            finish_chunked(r, trailers);
-        else
-            finish(r, NULL);
-        r->unconsumed = 0;
-    }
-    if (r->conn)
-        conn_consume(r->conn, (size_t)n);
-    return n > 0;
+    abort_body(upstream_request_of(&h->endpoint), error);
 }
 
-__attribute__((noinline)) static bool take_chunked_body(struct upstream_request *r)
+static void failed(struct http1_conn *h)
 {
-    struct http_head trailers;
-    return take_body(r, &trailers);
+    upstream_request_abort(upstream_request_of(&h->endpoint), EXCHANGE_MEMORY);
 }
 
-static bool read_body(struct upstream_request *r)
+static bool keep(struct http1_conn *h, const void *bytes, size_t len)
 {
-    if (r->credit <= 0)
-        return false;
-    return r->body.kind == BODY_CHUNKED ? take_chunked_body(r) : take_body(r, NULL);
+    return buf_append(&upstream_request_of(&h->endpoint)->waiting, bytes, len);
 }
 
-static bool read_upgraded(struct upstream_request *r)
+static struct http1_limits limits_of(const struct http1_conn *h)
 {
-    struct slice in = conn_in(r->conn);
-    if (r->credit <= 0)
-        return false;
-    r->credit -= (ptrdiff_t)in.len;
-    exchange_data(&r->endpoint, in.p, in.len);
-    if (r->conn)
-        conn_consume(r->conn, in.len);
-    return false;
+    return head_limits(container_of(h, struct upstream_request, h));
 }
+
+const struct http1_conn_ops upstream_http1_ops = {
+    .whole = whole,
+    .malformed = malformed,
+    .failed = failed,
+    .keep = keep,
+    .limits = limits_of,
+};
 
 // Bytes on a pooled connection before any of the request has left are no response to it.
 static bool is_stray(const struct upstream_request *r)
 {
-    return r->state == REQUEST_HEAD && r->pooled && conn_wire_sent(r->conn) == r->sent_before;
+    return r->state == REQUEST_HEAD && r->pooled && conn_wire_sent(r->h.conn) == r->sent_before;
 }
 
 static void on_readable(struct conn *c)
@@ -274,14 +243,13 @@ static void on_readable(struct conn *c)
         upstream_request_lost(r);
         return;
     }
-    while (more && r->conn && conn_in(r->conn).len > 0) {
+    while (more && r->h.conn && conn_in(r->h.conn).len > 0) {
         switch (r->state) {
         case REQUEST_HEAD: more = read_head(r); break;
-        case REQUEST_BODY: more = read_body(r); break;
-        case REQUEST_UPGRADED: more = read_upgraded(r); break;
+        case REQUEST_BODY: more = http1_conn_read_body(&r->h); break;
         case REQUEST_DONE:
             r->keep_alive = false;
-            conn_consume(r->conn, conn_in(r->conn).len);
+            conn_consume(r->h.conn, conn_in(r->h.conn).len);
             break;
         case REQUEST_CONNECTING:
         case REQUEST_CLOSED: more = false; break;
@@ -293,19 +261,13 @@ static void on_readable(struct conn *c)
 static void on_sent(struct conn *c)
 {
     struct upstream_request *r = conn_owner(c);
-    size_t pending = conn_pending(c);
-    if (r->uncredited <= pending)
-        return;
-    size_t credit = r->uncredited - pending;
-    r->uncredited = pending;
-    exchange_credit(&r->endpoint, credit);
+    http1_conn_sent(&r->h);
 }
 
 static void on_eof(struct conn *c)
 {
     struct upstream_request *r = conn_owner(c);
-    if (r->state == REQUEST_UPGRADED ||
-        (r->state == REQUEST_BODY && http1_body_may_end_by_close(&r->body)))
+    if (r->state == REQUEST_BODY && http1_body_may_end_by_close(&r->h.body))
         finish(r, NULL);
     else
         upstream_request_lost(r);
@@ -315,7 +277,7 @@ static void on_failed(struct conn *c, int error)
 {
     struct upstream_request *r = conn_owner(c);
     (void)error;
-    r->conn = NULL;
+    r->h.conn = NULL;
     upstream_request_lost(r);
 }
 

@@ -7,9 +7,8 @@ static void on_free(struct loop_task *task)
 {
     struct upstream_request *r = container_of(task, struct upstream_request, free_task);
     buf_free(&r->waiting);
-    free(r->offer);
     free(r->public_origin);
-    free(r->hop_names);
+    http1_conn_free(&r->h);
     free(r);
 }
 
@@ -17,30 +16,29 @@ void upstream_request_close(struct upstream_request *r, bool to_pool)
 {
     if (r->state == REQUEST_CLOSED)
         return;
-    bool broken = r->state == REQUEST_UPGRADED; // a FIN would mean that the stream is whole
+    // A FIN would mean that an upgraded stream is whole.
+    bool broken = r->state == REQUEST_BODY && r->h.body.kind == BODY_TUNNEL;
     r->state = REQUEST_CLOSED;
     timeout_stop(&r->answer_limit);
     dial_cancel(r->dial);
-    if (r->conn && r->unconsumed > 0)
-        conn_consume(r->conn, r->unconsumed);
-    if (r->conn && to_pool)
-        upstream_pool_put(r->upstream, r->conn, &r->use);
+    if (r->h.conn && to_pool)
+        upstream_pool_put(r->upstream, r->h.conn, &r->use);
     else
-        conn_close(r->conn, broken ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
-    r->conn = NULL;
+        conn_close(r->h.conn, broken ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
+    r->h.conn = NULL;
     r->free_task.run = on_free;
     loop_queue(r->upstream->loop, &r->free_task);
 }
 
 void upstream_request_refuse(struct upstream_request *r, enum answer answer)
 {
-    exchange_refuse(&r->endpoint, answer, EXCHANGE_UPSTREAM_GONE);
+    exchange_refuse(&r->h.endpoint, answer, EXCHANGE_UPSTREAM_GONE);
     upstream_request_close(r, false);
 }
 
 void upstream_request_abort(struct upstream_request *r, enum exchange_outcome why)
 {
-    exchange_abort(&r->endpoint, why);
+    exchange_abort(&r->h.endpoint, why);
     upstream_request_close(r, false);
 }
 
@@ -54,7 +52,7 @@ static void on_answer_limit(struct timeout *t)
 void upstream_request_update_limit(struct upstream_request *r)
 {
     uint32_t ms = r->upstream->loop->limits.answer_ms;
-    if (ms == 0 || r->state != REQUEST_HEAD || !upstream_request_is_whole(r))
+    if (ms == 0 || r->state != REQUEST_HEAD || !exchange_has_request(r->h.endpoint.x))
         timeout_stop(&r->answer_limit);
     else if (!timeout_runs(&r->answer_limit))
         timeout_start(r->upstream->loop, &r->answer_limit, ms, on_answer_limit);
@@ -62,11 +60,13 @@ void upstream_request_update_limit(struct upstream_request *r)
 
 void upstream_request_update(struct upstream_request *r)
 {
-    if (!r->conn || r->state == REQUEST_CLOSED)
+    if (!r->h.conn || r->state == REQUEST_CLOSED)
         return;
     upstream_request_update_limit(r);
-    bool body = r->state == REQUEST_BODY || r->state == REQUEST_UPGRADED;
-    bool read = !body || r->credit >= LIMIT_CREDIT_MIN;
-    conn_set_read_max(r->conn, body && read ? exchange_read_max(r->credit) : LIMIT_READ_BYTES);
-    conn_want_read(r->conn, read);
+    if (r->state == REQUEST_BODY) {
+        http1_conn_want_body(&r->h, LIMIT_READ_BULK_BYTES);
+        return;
+    }
+    conn_set_read_max(r->h.conn, LIMIT_READ_BYTES);
+    conn_want_read(r->h.conn, true);
 }

@@ -14,9 +14,7 @@ enum {
 
 static void on_free(struct loop_task *task)
 {
-    struct tunnel_stream *e = container_of(task, struct tunnel_stream, free_task);
-    free(e->offer);
-    free(e);
+    free(container_of(task, struct tunnel_stream, free_task));
 }
 
 void tunnel_stream_discard(struct tunnel_stream *e)
@@ -75,7 +73,7 @@ __attribute__((noinline)) static struct mux_stream *open_with_visitor(struct tun
     struct http_head with;
     char digits[24];
     int len = snprintf(digits, sizeof(digits), "%llu",
-                       (unsigned long long)e->endpoint.x->info.inbound_id);
+                       (unsigned long long)e->endpoint.x->facts.inbound_id);
     head_copy(&with, head);
     // In a full head the field is left out: the agent then closes the connection behind the
     // request.
@@ -83,29 +81,14 @@ __attribute__((noinline)) static struct mux_stream *open_with_visitor(struct tun
     return mux_open(e->mux, &with, ends, e);
 }
 
-static bool keep_offer(struct tunnel_stream *e, struct slice upgrade)
-{
-    if (upgrade.len == 0)
-        return true;
-    e->offer = malloc(upgrade.len + 1);
-    if (!e->offer)
-        return false;
-    memcpy(e->offer, upgrade.p, upgrade.len);
-    e->offer[upgrade.len] = 0;
-    return true;
-}
-
 static void outbound_head(struct exchange_endpoint *endpoint, const struct http_head *head,
                           const struct body_framing *framing)
 {
     struct tunnel_stream *e = stream_of(endpoint);
-    e->head_request = slice_eq(head->method, SLICE("HEAD"));
     bool ends = framing->kind == BODY_NONE && head->upgrade.len == 0;
-    bool tells = endpoint->x->info.inbound_id && mux_peer(e->mux)->visitors &&
+    bool tells = endpoint->x->facts.inbound_id && mux_peer(e->mux)->visitors &&
                  exchange_limits_reuse(head, framing);
-    e->finished = ends;
-    if (keep_offer(e, head->upgrade))
-        e->stream = tells ? open_with_visitor(e, head, ends) : mux_open(e->mux, head, ends, e);
+    e->stream = tells ? open_with_visitor(e, head, ends) : mux_open(e->mux, head, ends, e);
     if (!e->stream)
         tunnel_stream_refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
     else
@@ -124,10 +107,7 @@ static void answer_instead(struct tunnel_stream *e, const struct http_head *head
     else
         (void)snprintf(detail, sizeof(detail), "a head that is too large for the tunnel");
     exchange_set_detail(&e->endpoint, detail);
-    struct exchange_endpoint *sender = x->endpoint[OUTBOUND];
-    exchange_detach(sender);
-    sender->ops->closed(sender, EXCHANGE_PROTOCOL);
-    exchange_answer(x, ANSWER_UPSTREAM_TOO_LARGE);
+    exchange_answer_instead(x, ANSWER_UPSTREAM_TOO_LARGE, EXCHANGE_PROTOCOL);
 }
 
 static void inbound_head(struct exchange_endpoint *endpoint, const struct http_head *head,
@@ -138,12 +118,11 @@ static void inbound_head(struct exchange_endpoint *endpoint, const struct http_h
     bool switches = head->status == 101;
     bool says_upgrade =
         switches || (head->status == 426 && head->upgrade.len <= PRIVATE_UPGRADE_MAX);
-    e->finished = !interim && framing->kind == BODY_NONE;
     struct mux_response sent = {
         .head = head,
         .status = switches ? 200 : head->status, // the protocol travels as adit-upgrade
         .upgrade = says_upgrade ? head->upgrade : (struct slice){0},
-        .end = e->finished,
+        .end = !interim && framing->kind == BODY_NONE,
     };
     if (exchange_wants_date(head))
         sent.date = date_text(&e->loop->date, wall_clock_ns() / 1000000000);
@@ -171,7 +150,6 @@ static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes,
 static void endpoint_finish(struct exchange_endpoint *endpoint, const struct http_head *trailers)
 {
     struct tunnel_stream *e = stream_of(endpoint);
-    e->finished = true;
     int error = mux_finish(e->stream, trailers);
     // Trailers that the peer does not take are dropped (RFC 9110 §6.5.1): the body is whole.
     if (error == MUX_E_HEAD)
@@ -201,12 +179,14 @@ static void endpoint_credit(struct exchange_endpoint *endpoint, size_t len)
     wake(e);
 }
 
-static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_outcome why)
+static void endpoint_closed(struct exchange_endpoint *endpoint, const struct exchange *x,
+                            enum exchange_outcome why)
 {
     struct tunnel_stream *e = stream_of(endpoint);
     if (e->stream && endpoint->side == INBOUND)
         mux_stop_request(e->stream); // the rest of the request, if any, is unwanted
-    release_stream(e, why != EXCHANGE_COMPLETE || !e->finished);
+    const bool sent_whole = x->direction[exchange_other(endpoint->side)].ended;
+    release_stream(e, why != EXCHANGE_COMPLETE || !sent_whole);
     tunnel_stream_discard(e);
 }
 
@@ -248,11 +228,6 @@ struct tunnel_stream *tunnel_stream_outbound(struct loop *l, struct mux *m,
     if (e)
         e->mux = m;
     return e;
-}
-
-void *tunnel_stream_owner(struct exchange_endpoint *outbound)
-{
-    return stream_of(outbound)->wake_ctx;
 }
 
 bool tunnel_stream_count(struct tunnel_stream *e, struct shares *clients,
@@ -314,7 +289,7 @@ static bool is_framed_as_http1(const struct tunnel_stream *e, const struct http_
         return true;
     if (status_is_interim(head->status))
         return !length;
-    if (e->head_request || head->status == 204 || head->status == 304)
+    if (e->endpoint.x->asks_head || head->status == 204 || head->status == 304)
         return end && !(length && head->status == 204);
     return !end || (length && slice_eq(length->value, SLICE("0")));
 }
@@ -326,8 +301,9 @@ static bool is_allowed(const struct tunnel_stream *e, const struct http_head *he
         !private_fields_check(head,
                               status_is_interim(head->status) ? PRIVATE_INTERIM : PRIVATE_RESPONSE))
         return false;
+    const struct exchange *x = e->endpoint.x;
     return !accepts_upgrade(head) ||
-           (e->offer && slice_list_is_within(head->upgrade, slice_str(e->offer)));
+           (x->offer && slice_list_is_within(head->upgrade, slice_str(x->offer)));
 }
 
 void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
@@ -335,15 +311,14 @@ void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *he
     (void)ctx;
     struct tunnel_stream *e = mux_user(s);
     struct body_framing framing;
-    if (!e)
+    if (!e || !e->endpoint.x)
         return;
     bool switches = accepts_upgrade(head);
     bool interim = status_is_interim(head->status);
     if (!is_allowed(e, head) || !tunnel_stream_framing(head, end, &framing) ||
         !is_framed_as_http1(e, head, end) || !spelling_apply(head)) {
-        if (e->endpoint.x)
-            exchange_set_detail(&e->endpoint,
-                                "the agent's response head breaks the rules of the tunnel");
+        exchange_set_detail(&e->endpoint,
+                            "the agent's response head breaks the rules of the tunnel");
         tunnel_stream_refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
         return;
     }
@@ -407,7 +382,7 @@ void tunnel_stream_on_drained(void *ctx, struct mux_stream *s, size_t len)
     if (!e || !e->endpoint.x)
         return;
     int64_t room = mux_stream_room(s, LIMIT_CREDIT_MAX - LIMIT_CREDIT_BYTES);
-    int64_t more = LIMIT_CREDIT_BYTES + room - exchange_credit_left(&e->endpoint);
+    int64_t more = LIMIT_CREDIT_BYTES + room - exchange_received(&e->endpoint)->credit;
     if (more > 0)
         exchange_credit(&e->endpoint, (size_t)more);
 }

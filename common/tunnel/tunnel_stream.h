@@ -19,9 +19,6 @@ struct tunnel_stream {
     void (*wake)(void *ctx);
     void *wake_ctx;
     struct share *share; // relay: the client's share of the mux; NULL: the client is unknown
-    bool finished;       // our direction has ended
-    bool head_request;   // relay: the method is HEAD
-    char *offer;         // relay: the request's Upgrade; NULL: none
 };
 
 // Relay: makes an outbound that opens a stream when it gets the request head. It frees itself after
@@ -29,9 +26,6 @@ struct tunnel_stream {
 // when out of memory.
 struct tunnel_stream *tunnel_stream_outbound(struct loop *l, struct mux *m, void (*wake)(void *ctx),
                                              void *wake_ctx);
-
-// Returns the wake_ctx of an outbound made by tunnel_stream_outbound.
-void *tunnel_stream_owner(struct exchange_endpoint *outbound);
 
 // Agent: makes an inbound for a stream whose request head has just been received. The caller begins
 // the exchange. The inbound frees itself. NULL when out of memory.

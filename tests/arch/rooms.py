@@ -9,6 +9,7 @@ ROOMS = (
     "common/base",
     "common/io",
     "common/exchange",
+    "common/http1",
     "common/inbound",
     "common/outbound",
     "common/tunnel",

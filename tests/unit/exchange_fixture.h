@@ -62,15 +62,23 @@ static void on_credit(struct exchange_endpoint *e, size_t len)
     note(peer_of(e)->events, 'c');
 }
 
-static void on_closed(struct exchange_endpoint *e, enum exchange_outcome why)
+static void on_closed(struct exchange_endpoint *e, const struct exchange *x,
+                      enum exchange_outcome why)
 {
+    (void)x;
     CHECK(!e->x); // detached before
     peer_of(e)->why = why;
     note(peer_of(e)->events, 'x');
 }
 
-static const struct exchange_ops ops = {on_head,     on_data,   on_finish,
-                                        on_unwanted, on_credit, on_closed};
+static const struct exchange_ops ops = {
+    .head = on_head,
+    .data = on_data,
+    .finish = on_finish,
+    .unwanted = on_unwanted,
+    .credit = on_credit,
+    .closed = on_closed,
+};
 
 // An observer that keeps its events likewise. B: begun, r: routed, h: head, b: bad head, d: data,
 // f: finished, x: closed, D: discarded.
@@ -194,7 +202,8 @@ static void ask(struct fixture *f, const char *method, uint64_t length)
 
 static void respond(struct fixture *f, uint16_t status, uint64_t length)
 {
-    const struct body_framing framing = {length ? BODY_LENGTH : BODY_NONE, length};
+    const enum body_kind none = status == 101 ? BODY_TUNNEL : BODY_NONE;
+    const struct body_framing framing = {length ? BODY_LENGTH : none, length};
     struct http_head head = response_head(status);
     exchange_head(&f->service.endpoint, &head, &framing);
 }

@@ -64,14 +64,22 @@ static inline void on_credit(struct exchange_endpoint *e, size_t len)
     (void)len;
 }
 
-static inline void on_closed(struct exchange_endpoint *e, enum exchange_outcome why)
+static inline void on_closed(struct exchange_endpoint *e, const struct exchange *x,
+                             enum exchange_outcome why)
 {
+    (void)x;
     (void)e;
     (void)why;
 }
 
-static const struct exchange_ops ops = {on_head,     on_data,   on_finish,
-                                        on_unwanted, on_credit, on_closed};
+static const struct exchange_ops ops = {
+    .head = on_head,
+    .data = on_data,
+    .finish = on_finish,
+    .unwanted = on_unwanted,
+    .credit = on_credit,
+    .closed = on_closed,
+};
 
 struct ends {
     struct exchange_endpoint visitor, service;
@@ -176,8 +184,8 @@ static inline void begin(struct fixture *f, struct ends *e, const struct http_he
     *e = (struct ends){.visitor.ops = &ops, .service.ops = &ops};
     e->x = exchange_new(&e->visitor, head, recorder_observer(f->recorder));
     CHECK(e->x);
-    exchange_id_next(&ids, 1700000000000, e->x->info.id);
-    e->x->info.tunnel = "web";
+    exchange_id_next(&ids, 1700000000000, e->x->facts.id);
+    e->x->facts.tunnel = "web";
 }
 
 static inline void send_on(struct ends *e, const struct http_head *head,
@@ -203,7 +211,7 @@ static inline void send_body(struct exchange_endpoint *from, size_t len)
 static inline void answer(struct ends *e, uint16_t status)
 {
     struct http_head head = response_head(status);
-    const struct body_framing framing = {BODY_CHUNKED, 0};
+    const struct body_framing framing = {status == 101 ? BODY_TUNNEL : BODY_CHUNKED, 0};
     exchange_head(&e->service, &head, &framing);
 }
 

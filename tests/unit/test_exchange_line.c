@@ -17,10 +17,10 @@ enum {
 
 static struct exchange exchange_of(const char *method, const char *target)
 {
-    struct exchange x = {.info = {.id = "1m8a4jp1njsgb7c5", .status = 200}};
+    struct exchange x = {.facts = {.id = "1m8a4jp1njsgb7c5", .status = 200}};
     x.direction[OUTBOUND].bytes = 13;
-    (void)snprintf(x.info.method, sizeof(x.info.method), "%s", method);
-    (void)snprintf(x.info.target, sizeof(x.info.target), "%s", target);
+    (void)snprintf(x.facts.method, sizeof(x.facts.method), "%s", method);
+    (void)snprintf(x.facts.target, sizeof(x.facts.target), "%s", target);
     return x;
 }
 
@@ -46,14 +46,14 @@ static void a_file_gets_all_of_it(void **state)
                         "1m8a4jp1njsgb7c5  19:58:00  200        13 B     0.5 ms  GET    /orders");
     assert_string_equal(text_of(&file, &x, &runs), "1m8a4jp1njsgb7c5  19:58:00    -        13 B    "
                                                    " 3.00 s  GET    /orders             running");
-    memset(x.info.target, 'x', EXCHANGE_TARGET_MAX - 1);
-    memset(x.info.detail, 'y', EXCHANGE_DETAIL_MAX - 1);
-    x.info.refused = true;
-    x.info.answer = ANSWER_UPSTREAM_UNREACHABLE;
+    memset(x.facts.target, 'x', EXCHANGE_TARGET_MAX - 1);
+    memset(x.facts.detail, 'y', EXCHANGE_DETAIL_MAX - 1);
+    x.facts.refused = true;
+    x.facts.answer = ANSWER_UPSTREAM_UNREACHABLE;
     const char *text = text_of(&file, &x, &ended);
-    assert_non_null(strstr(text, x.info.target));
+    assert_non_null(strstr(text, x.facts.target));
     assert_non_null(strstr(text, "  ADIT-UPSTREAM-UNREACHABLE: "));
-    assert_non_null(strstr(text, x.info.detail));
+    assert_non_null(strstr(text, x.facts.detail));
 }
 
 static void columns_are_left_out_in_their_order(void **state)
@@ -90,9 +90,9 @@ static void a_remark_stays_recognisable(void **state)
         {40, "GET    /a/path/...  REFUSED"},
     };
     (void)state;
-    x.info.refused = true;
-    x.info.answer = ANSWER_UPSTREAM_REFUSED;
-    (void)snprintf(x.info.detail, sizeof(x.info.detail), "127.0.0.1:80: connection refused");
+    x.facts.refused = true;
+    x.facts.answer = ANSWER_UPSTREAM_REFUSED;
+    (void)snprintf(x.facts.detail, sizeof(x.facts.detail), "127.0.0.1:80: connection refused");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct line_format format = {.columns = rows[i].columns};
         const char *text = text_of(&format, &x, &ended);
@@ -133,12 +133,12 @@ static void no_line_is_wider_than_its_terminal(void **state)
             const struct line_format format = {.colours = i & 1, .columns = columns};
             struct exchange x = exchange_of(methods[i / 2 % 3], "");
             struct exchange_line_state now = ended;
-            (void)snprintf(x.info.target, sizeof(x.info.target), "%.*s", (int)(i / 6 % 4 * 65 + 1),
+            (void)snprintf(x.facts.target, sizeof(x.facts.target), "%.*s",
+                           (int)(i / 6 % 4 * 65 + 1), long_text);
+            (void)snprintf(x.facts.detail, sizeof(x.facts.detail), "%.*s", (int)(i / 24 % 4 * 50),
                            long_text);
-            (void)snprintf(x.info.detail, sizeof(x.info.detail), "%.*s", (int)(i / 24 % 4 * 50),
-                           long_text);
-            x.info.refused = i / 6 % 2;
-            x.info.answer = ANSWER_UPSTREAM_UNREACHABLE;
+            x.facts.refused = i / 6 % 2;
+            x.facts.answer = ANSWER_UPSTREAM_UNREACHABLE;
             x.upgraded = i / 12 % 2;
             now.why = i / 24 % 2 ? EXCHANGE_MEMORY : EXCHANGE_COMPLETE;
             now.ns = 5999990000000; // 100 minutes
@@ -153,8 +153,8 @@ static void only_our_colours_are_in_it(void **state)
     struct exchange x = exchange_of("\033[31m", "/\033[32m\033[0m\x9b?\xe2\x80\xae");
     struct line_format format = {.columns = 120};
     (void)state;
-    (void)snprintf(x.info.detail, sizeof(x.info.detail), "\033[2m");
-    x.info.refused = true;
+    (void)snprintf(x.facts.detail, sizeof(x.facts.detail), "\033[2m");
+    x.facts.refused = true;
     assert_null(strchr(text_of(&format, &x, &ended), '\033'));
     format.colours = true;
     size_t sequences = 0;

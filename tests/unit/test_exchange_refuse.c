@@ -66,7 +66,7 @@ static void an_answer_without_an_outbound_routes_the_exchange_and_waits_for_the_
     exchange_answer(f.x, ANSWER_NO_TUNNEL);
     assert_string_equal(f.visitor.events, "hdfu");
     assert_string_equal(f.first.events, "Brhdf");
-    assert_true(f.x->info.refused);
+    assert_true(f.x->facts.refused);
     exchange_finish(&f.visitor.endpoint, NULL);
     assert_closed(&f, "hdfux", "", EXCHANGE_COMPLETE);
 }
@@ -89,7 +89,7 @@ static void a_malformed_response_head_is_observed_and_then_refused(void **state)
     ask(&f, "GET", 0);
     exchange_finish(&f.visitor.endpoint, NULL);
     exchange_bad_head(&f.service.endpoint, SLICE("HTTP/9"), "its version");
-    assert_string_equal(f.x->info.detail, "its version");
+    assert_string_equal(f.x->facts.detail, "its version");
     exchange_refuse(&f.service.endpoint, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
     assert_string_equal(f.first.events, "Brfbhdfx");
 }
@@ -118,7 +118,7 @@ static void interim_responses_pass_before_the_final_one(void **state)
     exchange_finish(&f.visitor.endpoint, NULL);
     respond(&f, 100, 0);
     respond(&f, 103, 0);
-    assert_int_equal(f.x->info.status, 0);
+    assert_int_equal(f.x->facts.status, 0);
     respond(&f, 200, 0);
     exchange_finish(&f.service.endpoint, NULL);
     assert_closed(&f, "iihfx", "hfx", EXCHANGE_COMPLETE);

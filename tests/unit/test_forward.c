@@ -75,6 +75,8 @@ static void begin(struct fixture *f, const char *method)
     assert_true(head_add(&f->head, SLICE("Host"), SLICE("name.localhost")));
     f->x = exchange_new(&f->visitor.endpoint, &f->head, NULL);
     assert_non_null(f->x);
+    f->x->facts.visitor = "192.0.2.1";
+    f->x->facts.scheme = "https";
 }
 
 static void add(struct fixture *f, const char *name, const char *value)
@@ -84,8 +86,7 @@ static void add(struct fixture *f, const char *name, const char *value)
 
 static bool forward(struct fixture *f)
 {
-    const struct forward_hop hop = {SLICE("192.0.2.1"), "https", LOOP_ID};
-    return forward_request(f->x, &f->head, &hop, &f->scratch);
+    return forward_request(f->x, &f->head, LOOP_ID, &f->scratch);
 }
 
 static void assert_field(const struct fixture *f, const char *name, const char *value)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // HTTP over TLS on both sides: a visitor's connection, an edge, an exchange, an upstream and its
 // service, all on one loop.
-#include "common/inbound/edge.h"
 #include "common/inbound/edge_set.h"
 #include "common/outbound/upstream.h"
 #include "conn_tls_fixture.h"
@@ -14,11 +13,10 @@ struct site {
     struct upstream upstream;
 };
 
-static void on_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
+static void on_request(void *ctx, struct exchange *x, struct http_head *head,
                        const struct body_framing *framing)
 {
-    assert_true(upstream_attach(&((struct site *)ctx)->upstream, x));
-    exchange_head(edge_endpoint(e), head, framing);
+    outbound_forward(&((struct site *)ctx)->upstream.outbound, x, head, framing);
 }
 
 static void on_visitor(const struct listener *l, int fd, const struct sockaddr_storage *peer)
@@ -37,7 +35,8 @@ static struct site *site_new(void)
     struct dial_target service = {
         .host = "localhost", .port = s->ends->target.port, .tls = s->ends->contexts.client};
     upstream_init(&s->upstream, loop, &service);
-    s->edges = (struct edge_set){.loop = loop, .request = on_request, .ctx = s};
+    s->edges = (struct edge_set){
+        .loop = loop, .handler = {.request = on_request, .ctx = s}, .scheme = "https"};
     exchange_ids_init(&s->edges.ids, 1);
     assert_int_equal(uv_ip4_addr("127.0.0.1", 0, (struct sockaddr_in *)&at), 0);
     s->front = (struct listener){.accepted = on_visitor, .ctx = s, .tls = s->ends->contexts.server};

@@ -86,16 +86,16 @@ static void what_has_been_read_counts_no_more(void **state)
 static void shares_are_of_addresses_or_else_of_owners(void **state)
 {
     struct fixture *f = *state;
-    struct exchange x = {.info = {.owner = "", .tunnel_address = "", .tunnel = "web"}};
+    struct exchange x = {.facts = {.owner = "", .tunnel_address = "", .tunnel = "web"}};
     assert_int_equal(queue_shares_of(&f->shares, &x), 0);
-    x.info.owner = "a";
+    x.facts.owner = "a";
     uint8_t owner = queue_shares_of(&f->shares, &x);
     assert_int_not_equal(owner, 0);
-    x.info.tunnel = "api";
+    x.facts.tunnel = "api";
     assert_int_equal(queue_shares_of(&f->shares, &x), owner);
-    x.info.tunnel_address = "192.0.2.1";
+    x.facts.tunnel_address = "192.0.2.1";
     uint8_t address = queue_shares_of(&f->shares, &x);
-    x.info.owner = "b";
+    x.facts.owner = "b";
     assert_int_equal(queue_shares_of(&f->shares, &x), address);
 }
 

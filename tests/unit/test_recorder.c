@@ -36,9 +36,9 @@ static void all_of_an_exchange_is_kept(void **state)
     add(&head, "x", "");
     add(&head, "X", "1");
     begin(f, &e, &head);
-    e.x->info.visitor = "192.0.2.1";
-    e.x->info.upstream = "127.0.0.1:80";
-    e.x->info.replay_of = "0123456789abcdef";
+    e.x->facts.visitor = "192.0.2.1";
+    e.x->facts.upstream = "127.0.0.1:80";
+    e.x->facts.replay_of = "0123456789abcdef";
     send_on(&e, &head, chunked);
     send_body(&e.visitor, BODY);
     head = response_head(103);
@@ -272,8 +272,8 @@ static void a_report_counts_once_and_through_its_own_tunnel(void **state)
     struct http_head head = request_head();
     record(f);
     begin(f, &e, &head);
-    e.x->info.tunnel_id = 7;
-    memcpy(id, e.x->info.id, sizeof(id));
+    e.x->facts.tunnel_id = 7;
+    memcpy(id, e.x->facts.id, sizeof(id));
     send_on(&e, &head, (struct body_framing){BODY_CHUNKED, 0});
     r = report_of(id, 1);
     recorder_report(f->recorder, 8, &r); // another tunnel's

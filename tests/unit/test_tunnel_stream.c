@@ -52,8 +52,10 @@ static void on_credit(struct exchange_endpoint *e, size_t len)
     listener_of(e)->credited += len;
 }
 
-static void on_closed(struct exchange_endpoint *e, enum exchange_outcome why)
+static void on_closed(struct exchange_endpoint *e, const struct exchange *x,
+                      enum exchange_outcome why)
 {
+    (void)x;
     listener_of(e)->closed = true;
     listener_of(e)->why = why;
 }
@@ -323,7 +325,7 @@ static void a_date_is_that_of_the_clock_also_when_it_was_set_meanwhile(void **st
     for (int hours = -1; hours <= 1; hours++) {
         struct forwarded f;
         begin(&f, "GET", true);
-        f.x->info.begun_wall_ns +=
+        f.x->facts.begun_wall_ns +=
             hours * INT64_C(3600000000000); // as if the clock was set meanwhile
         time_t before = wall_clock_ns() / 1000000000;
         respond(&f, 1);

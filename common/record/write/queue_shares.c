@@ -13,7 +13,7 @@ void queue_shares_init(struct queue_shares *s)
 
 uint8_t queue_shares_of(const struct queue_shares *s, const struct exchange *x)
 {
-    const char *key = x->info.tunnel_address[0] ? x->info.tunnel_address : x->info.owner;
+    const char *key = x->facts.tunnel_address[0] ? x->facts.tunnel_address : x->facts.owner;
     if (!key[0])
         return 0;
     return (uint8_t)(1 + hash_bytes(slice_str(key), s->seed) % (RECORDER_SHARES - 1));

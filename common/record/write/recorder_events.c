@@ -34,7 +34,7 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     x->note[EXCHANGE_NOTE_RECORDER] = (void *)(uintptr_t)number;
     *e = (struct event_begun){
         .event = {.slot = number - 1, .kind = EVENT_BEGUN},
-        .began_ns = x->info.begun_wall_ns,
+        .began_ns = x->facts.begun_wall_ns,
     };
     if (request->minor_version == 0)
         e->event.flags = EVENT_HTTP_10;
@@ -74,13 +74,13 @@ static void on_routed(void *ctx, struct exchange *x)
     s->share = queue_shares_of(&r->shares, x);
     s->routed = true;
     r->unrouted--;
-    const struct slice visitor = redacted_text(r, x->info.visitor, 64);
-    const struct slice tunnel = redacted_text(r, x->info.tunnel, 63);
-    const struct slice scheme = recorder_text(x->info.scheme, 16);
-    const struct slice upstream = redacted_text(r, x->info.upstream, 300);
-    const struct slice replay = recorder_text(x->info.replay_of, 16);
-    const struct slice owner = recorder_text(x->info.owner, RECORD_OWNER_MAX);
-    const struct slice address = recorder_text(x->info.tunnel_address, RECORD_ADDRESS_MAX);
+    const struct slice visitor = redacted_text(r, x->facts.visitor, 64);
+    const struct slice tunnel = redacted_text(r, x->facts.tunnel, 63);
+    const struct slice scheme = recorder_text(x->facts.scheme, 16);
+    const struct slice upstream = redacted_text(r, x->facts.upstream, 300);
+    const struct slice replay = recorder_text(x->facts.replay_of, 16);
+    const struct slice owner = recorder_text(x->facts.owner, RECORD_OWNER_MAX);
+    const struct slice address = recorder_text(x->facts.tunnel_address, RECORD_ADDRESS_MAX);
     size_t len = sizeof(struct event_routed) + visitor.len + tunnel.len + scheme.len +
                  upstream.len + replay.len + owner.len + address.len;
     struct event_routed *e = queue_reserve(r->queue, len, 0);
@@ -91,7 +91,7 @@ static void on_routed(void *ctx, struct exchange *x)
     }
     *e = (struct event_routed){
         .event = {.slot = index, .kind = EVENT_ROUTED, .flags = s->bodies ? 0 : EVENT_HEADS_ONLY},
-        .tunnel_id = x->info.tunnel_id,
+        .tunnel_id = x->facts.tunnel_id,
         .visitor_len = (uint16_t)visitor.len,
         .tunnel_len = (uint16_t)tunnel.len,
         .scheme_len = (uint16_t)scheme.len,
@@ -101,7 +101,7 @@ static void on_routed(void *ctx, struct exchange *x)
         .address_len = (uint16_t)address.len,
         .share = s->share,
     };
-    memcpy(e->id, x->info.id, sizeof(e->id));
+    memcpy(e->id, x->facts.id, sizeof(e->id));
     char *out = recorder_put((char *)(e + 1), visitor);
     out = recorder_put(out, tunnel);
     out = recorder_put(out, scheme);
@@ -243,7 +243,7 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
             .event = {.slot = index, .kind = EVENT_CLOSED, .flags = recorder_facts_flags(x, s)},
             .outcome = (uint8_t)why,
         };
-        recorder_put_facts(r, e, x, x->info.ended_ns);
+        recorder_put_facts(r, e, x, x->facts.ended_ns);
     }
     recorder_free_slot(r, x, index);
 }

@@ -4,7 +4,7 @@
 
 int64_t recorder_since(const struct exchange *x, uint64_t ns)
 {
-    return ns > x->info.begun_ns ? (int64_t)(ns - x->info.begun_ns) : ns ? 0 : -1;
+    return ns > x->facts.begun_ns ? (int64_t)(ns - x->facts.begun_ns) : ns ? 0 : -1;
 }
 
 uint64_t recorder_stalled_ns(const struct exchange_direction *d, uint64_t now_ns)
@@ -15,7 +15,7 @@ uint64_t recorder_stalled_ns(const struct exchange_direction *d, uint64_t now_ns
 // Whether the digest covers the whole body.
 static bool has_digest(const struct exchange *x, const struct exchange_direction *d)
 {
-    return !d->digest.lost && (d->ended || x->info.ended_ns);
+    return !d->digest.lost && (d->ended || x->facts.ended_ns);
 }
 
 static void put_body(struct event_body *p, const struct exchange *x,
@@ -37,9 +37,9 @@ static bool has_passed(const struct exchange_direction *d)
 
 uint16_t recorder_facts_flags(const struct exchange *x, const struct slot *s)
 {
-    unsigned flags = (x->info.refused ? EVENT_REFUSED : 0) | (x->upgraded ? EVENT_UPGRADED : 0) |
+    unsigned flags = (x->facts.refused ? EVENT_REFUSED : 0) | (x->upgraded ? EVENT_UPGRADED : 0) |
                      (s->shed ? EVENT_SHED : 0);
-    if (x->info.upstream[0] && x->info.sent_on_ns && !x->info.connect_ns)
+    if (x->facts.upstream[0] && x->facts.sent_on_ns && !x->facts.connect_ns)
         flags |= EVENT_REUSED;
     for (int side = 0; side < 2; side++) {
         const struct exchange_direction *d = &x->direction[side];
@@ -54,17 +54,17 @@ void recorder_put_facts(struct recorder *r, struct event_facts *e, const struct 
                         uint64_t now_ns)
 {
     struct event_body *passed = (struct event_body *)(e + 1);
-    e->status = x->info.status;
-    e->answer = (uint8_t)x->info.answer;
-    e->sent_on_ns = recorder_since(x, x->info.sent_on_ns);
-    e->connect_ns = x->info.connect_ns ? (int64_t)x->info.connect_ns : -1;
-    e->heard_ns = recorder_since(x, x->info.heard_ns);
-    e->answered_ns = recorder_since(x, x->info.answered_ns);
-    e->duration_ns = recorder_since(x, x->info.ended_ns);
+    e->status = x->facts.status;
+    e->answer = (uint8_t)x->facts.answer;
+    e->sent_on_ns = recorder_since(x, x->facts.sent_on_ns);
+    e->connect_ns = x->facts.connect_ns ? (int64_t)x->facts.connect_ns : -1;
+    e->heard_ns = recorder_since(x, x->facts.heard_ns);
+    e->answered_ns = recorder_since(x, x->facts.answered_ns);
+    e->duration_ns = recorder_since(x, x->facts.ended_ns);
     for (int side = 0; side < 2; side++)
         if (has_passed(&x->direction[side]))
             put_body(passed++, x, &x->direction[side], now_ns);
-    const struct slice detail = recorder_text(x->info.detail, EXCHANGE_DETAIL_MAX);
+    const struct slice detail = recorder_text(x->facts.detail, EXCHANGE_DETAIL_MAX);
     e->detail_len = (uint16_t)detail.len;
     recorder_commit(r, e, recorder_put((char *)passed, detail));
 }

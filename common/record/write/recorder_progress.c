@@ -6,8 +6,8 @@ static void on_timeout(struct timeout *t);
 
 static struct progress progress_now(const struct exchange *x, uint16_t flags, uint64_t now_ns)
 {
-    const uint64_t times[] = {x->info.sent_on_ns, x->info.connect_ns, x->info.heard_ns,
-                              x->info.answered_ns};
+    const uint64_t times[] = {x->facts.sent_on_ns, x->facts.connect_ns, x->facts.heard_ns,
+                              x->facts.answered_ns};
     struct progress progress = {.facts = flags};
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
         progress.facts |= times[i] ? 1U << (16 + i) : 0;
@@ -30,7 +30,7 @@ static bool has_changed(const struct progress *before, const struct progress *no
 static void tell_progress(struct recorder *r, uint32_t index, uint64_t now_ns)
 {
     struct slot *s = &r->slots[index];
-    if (!s->x || !s->routed || now_ns - s->x->info.begun_ns < RECORDER_LONG_MS * 1000000ULL)
+    if (!s->x || !s->routed || now_ns - s->x->facts.begun_ns < RECORDER_LONG_MS * 1000000ULL)
         return;
     const uint16_t flags = recorder_facts_flags(s->x, s);
     const struct progress progress = progress_now(s->x, flags, now_ns);
