@@ -2,46 +2,70 @@
 #include "spelling.h"
 #include "proto/http/chars.h"
 
+#define LETTER(c) (1U << ((unsigned)(c)&0x1fU))
+
 // Names whose usual spelling is not Title-Case, by length: those of the IANA registry of HTTP field
 // names, and a few unregistered ones that are always written so. Those of one length are one
-// string, so that a search reads few cache lines.
-static const char *const spelled[] = {
-    [2] = "IM TE",
-    [3] = "DAV DNT DPR ECT NEL P3P PEP RTT TCN TTL URI",
-    [4] = "A-IM ALPN DASL DPoP ETag SLUG",
-    [5] = "C-PEP",
-    [6] = "AS2-To OSCORE",
-    [7] = "Sec-GPC",
-    [8] = "AS2-From CDN-Loop PEP-Info UA-Color UA-Media",
-    [9] = "Accept-CH Expect-CT Sec-CH-UA SourceMap UA-Pixels X-Real-IP",
-    [10] = "C-PEP-Info Content-ID DPoP-Nonce GetProfile PICS-Label SoapAction Status-URI",
-    [11] = "AS2-Version CMCD-Object CMCD-Status CMSD-Static Content-DPR Content-MD5 Critical-CH",
-    [12] = "CMCD-Request CMCD-Session CMSD-Dynamic MIME-Version X-CSRF-Token X-WebKit-CSP",
-    [13] = "Last-Event-ID MS-Author-Via OData-Version ProfileObject UA-Resolution",
-    [14] = "Cal-Managed-ID HTTP2-Settings OData-EntityId Sec-CH-UA-Arch",
-    [15] = ("Differential-ID EDIINT-Features OData-Isolation Sec-CH-UA-Model UA-Windowpixels "
-            "X-UA-Compatible"),
-    [16] = "CalDAV-Timezones OData-MaxVersion Sec-CH-UA-Mobile WWW-Authenticate X-XSS-Protection",
-    [17] = "CDN-Cache-Control OSLC-Core-Version Sec-CH-UA-Bitness Sec-WebSocket-Key",
-    [18] = "Sec-CH-UA-Platform",
-    [19] = "AMP-Cache-Transform",
-    [20] = "Sec-WebSocket-Accept",
-    [21] = "Sec-WebSocket-Version",
-    [22] = ("Sec-CH-UA-Full-Version Sec-WebSocket-Protocol X-DNS-Prefetch-Control "
-            "X-HTTP-Method-Override"),
-    [24] = "Sec-WebSocket-Extensions",
-    [25] = "Optional-WWW-Authenticate",
-    [26] = "Sec-CH-UA-Platform-Version",
-    [27] = "Sec-CH-UA-Full-Version-List",
+// string, so that a search reads few cache lines; `letters` are those that they begin with.
+static const struct {
+    uint32_t letters;
+    const char *names;
+} spelled[] = {
+    [2] = {LETTER('I') | LETTER('T'), "IM TE"},
+    [3] = {LETTER('D') | LETTER('E') | LETTER('N') | LETTER('P') | LETTER('R') | LETTER('T') |
+               LETTER('U'),
+           "DAV DNT DPR ECT NEL P3P PEP RTT TCN TTL URI"},
+    [4] = {LETTER('A') | LETTER('D') | LETTER('E') | LETTER('S'), "A-IM ALPN DASL DPoP ETag SLUG"},
+    [5] = {LETTER('C'), "C-PEP"},
+    [6] = {LETTER('A') | LETTER('O'), "AS2-To OSCORE"},
+    [7] = {LETTER('S'), "Sec-GPC"},
+    [8] = {LETTER('A') | LETTER('C') | LETTER('P') | LETTER('U'),
+           "AS2-From CDN-Loop PEP-Info UA-Color UA-Media"},
+    [9] = {LETTER('A') | LETTER('E') | LETTER('S') | LETTER('U') | LETTER('X'),
+           "Accept-CH Expect-CT Sec-CH-UA SourceMap UA-Pixels X-Real-IP"},
+    [10] = {LETTER('C') | LETTER('D') | LETTER('G') | LETTER('P') | LETTER('S'),
+            ("C-PEP-Info Content-ID DPoP-Nonce GetProfile PICS-Label SoapAction "
+             "Status-URI")},
+    [11] = {LETTER('A') | LETTER('C'),
+            ("AS2-Version CMCD-Object CMCD-Status CMSD-Static Content-DPR "
+             "Content-MD5 Critical-CH")},
+    [12] = {LETTER('C') | LETTER('M') | LETTER('X'),
+            ("CMCD-Request CMCD-Session CMSD-Dynamic MIME-Version X-CSRF-Token "
+             "X-WebKit-CSP")},
+    [13] = {LETTER('L') | LETTER('M') | LETTER('O') | LETTER('P') | LETTER('U'),
+            "Last-Event-ID MS-Author-Via OData-Version ProfileObject UA-Resolution"},
+    [14] = {LETTER('C') | LETTER('H') | LETTER('O') | LETTER('S'),
+            "Cal-Managed-ID HTTP2-Settings OData-EntityId Sec-CH-UA-Arch"},
+    [15] = {LETTER('D') | LETTER('E') | LETTER('O') | LETTER('S') | LETTER('U') | LETTER('X'),
+            ("Differential-ID EDIINT-Features OData-Isolation Sec-CH-UA-Model "
+             "UA-Windowpixels X-UA-Compatible")},
+    [16] = {LETTER('C') | LETTER('O') | LETTER('S') | LETTER('W') | LETTER('X'),
+            ("CalDAV-Timezones OData-MaxVersion Sec-CH-UA-Mobile WWW-Authenticate "
+             "X-XSS-Protection")},
+    [17] = {LETTER('C') | LETTER('O') | LETTER('S'),
+            ("CDN-Cache-Control OSLC-Core-Version Sec-CH-UA-Bitness "
+             "Sec-WebSocket-Key")},
+    [18] = {LETTER('S'), "Sec-CH-UA-Platform"},
+    [19] = {LETTER('A'), "AMP-Cache-Transform"},
+    [20] = {LETTER('S'), "Sec-WebSocket-Accept"},
+    [21] = {LETTER('S'), "Sec-WebSocket-Version"},
+    [22] = {LETTER('S') | LETTER('X'),
+            ("Sec-CH-UA-Full-Version Sec-WebSocket-Protocol X-DNS-Prefetch-Control "
+             "X-HTTP-Method-Override")},
+    [24] = {LETTER('S'), "Sec-WebSocket-Extensions"},
+    [25] = {LETTER('O'), "Optional-WWW-Authenticate"},
+    [26] = {LETTER('S'), "Sec-CH-UA-Platform-Version"},
+    [27] = {LETTER('S'), "Sec-CH-UA-Full-Version-List"},
 };
 
 // NULL: the name is written in Title-Case.
-static const char *spelling_of(struct slice name)
+static inline const char *spelling_of(struct slice name)
 {
-    const char *s = name.len < sizeof(spelled) / sizeof(spelled[0]) ? spelled[name.len] : NULL;
-    for (; s; s = s[name.len] ? s + name.len + 1 : NULL)
-        if (((unsigned char)*s & 0x1f) == ((unsigned char)name.p[0] & 0x1f) &&
-            slice_ieq(name, slice_of(s, name.len)))
+    if (name.len >= sizeof(spelled) / sizeof(spelled[0]) ||
+        !(spelled[name.len].letters & LETTER(name.p[0])))
+        return NULL;
+    for (const char *s = spelled[name.len].names; s; s = s[name.len] ? s + name.len + 1 : NULL)
+        if (LETTER(*s) == LETTER(name.p[0]) && slice_ieq(name, slice_of(s, name.len)))
             return s;
     return NULL;
 }
@@ -51,33 +75,42 @@ static inline bool is_upper(char c)
     return char_is(c, CHAR_UPPER);
 }
 
+static inline bool is_lower(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+// The character behind the next hyphen of a name; NULL at its end.
+static inline char *next_part(char *part, const char *end)
+{
+    char *hyphen = memchr(part, '-', (size_t)(end - part));
+    return hyphen && hyphen + 1 < end ? hyphen + 1 : NULL;
+}
+
 // Overwrites a name in lower case with its default spelling: the registered one, or Title-Case.
 static void spell_by_default(char *name, size_t len)
 {
     const char *known = spelling_of(slice_of(name, len));
-    bool first = true;
     if (known) {
         memcpy(name, known, len);
         return;
     }
-    for (size_t i = 0; i < len; i++) {
-        if (first && name[i] >= 'a' && name[i] <= 'z')
-            name[i] = (char)(name[i] & ~0x20);
-        first = name[i] == '-';
-    }
+    const char *end = name + len;
+    for (char *part = name; part; part = next_part(part, end))
+        if (is_lower(*part))
+            *part = (char)(*part & ~0x20);
 }
 
 static bool is_default(struct slice name)
 {
     const char *known = spelling_of(name);
-    bool first = true;
     if (known)
         return memcmp(name.p, known, name.len) == 0;
+    bool first = true;
     for (size_t i = 0; i < name.len; i++) {
-        char c = name.p[i];
-        if (first ? c >= 'a' && c <= 'z' : is_upper(c))
+        if (first ? is_lower(name.p[i]) : is_upper(name.p[i]))
             return false;
-        first = c == '-';
+        first = name.p[i] == '-';
     }
     return true;
 }
@@ -126,18 +159,35 @@ static struct slice host_of(const struct http_head *head)
     return head->host_name.len > 0 ? head->host_name : SLICE("Host");
 }
 
-static size_t count_departures(const struct http_head *head, enum base base)
+static bool departs(const struct http_head *head)
+{
+    const struct slice host = host_of(head);
+    if (host.len > 0 && !is_base(host, BASE_DEFAULT))
+        return true;
+    for (size_t i = 0; i < head->field_count; i++)
+        if (!is_base(head->fields[i].name, BASE_DEFAULT))
+            return true;
+    return false;
+}
+
+// The base from which fewer names depart.
+static enum base best_base(const struct http_head *head)
 {
     struct slice host = host_of(head);
-    size_t count = host.len > 0 && !is_base(host, base);
-    for (size_t i = 0; i < head->field_count; i++)
-        count += !is_base(head->fields[i].name, base);
-    return count;
+    ptrdiff_t more = 0; // departures from lower case than from the default
+    if (host.len > 0)
+        more = is_base(host, BASE_DEFAULT) - is_base(host, BASE_LOWER);
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct slice name = head->fields[i].name;
+        if (!is_ours(name) && !is_added(name))
+            more += is_base(name, BASE_DEFAULT) - is_base(name, BASE_LOWER);
+    }
+    return more < 0 ? BASE_LOWER : BASE_DEFAULT;
 }
 
 size_t spelling_bound(const struct http_head *head)
 {
-    if (count_departures(head, BASE_DEFAULT) == 0)
+    if (!departs(head))
         return 0;
     size_t room = sizeof("*,Host");
     for (size_t i = 0; i < head->field_count; i++)
@@ -170,9 +220,7 @@ size_t spelling_write(const struct http_head *head, char *out)
     struct name_list l = {.out = out};
     struct slice host = host_of(head);
     size_t from = 0;
-    enum base base = count_departures(head, BASE_LOWER) < count_departures(head, BASE_DEFAULT)
-                         ? BASE_LOWER
-                         : BASE_DEFAULT;
+    const enum base base = best_base(head);
     if (base == BASE_LOWER)
         put(&l, SLICE("*"));
     if (host.len > 0 && !is_base(host, base))

@@ -93,6 +93,15 @@ static void only_departures_travel(void **state)
             fail_msg("%s: %s", cases[i].names, travel(cases[i].names, cases[i].host));
 }
 
+static void a_host_that_does_not_travel_needs_no_list(void **state)
+{
+    struct http_head head = {.method = SLICE("GET"), .host_name = SLICE("hOST")};
+    (void)state;
+    assert_int_equal(spelling_bound(&head), 0);
+    head.authority = SLICE("a");
+    assert_int_not_equal(spelling_bound(&head), 0);
+}
+
 static void whatever_the_spelling_it_arrives(void **state)
 {
     static const char *const names[] = {"accept", "etag",      "x-a",    "x-a",  "host-x",
@@ -288,6 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_departures_travel),
+        cmocka_unit_test(a_host_that_does_not_travel_needs_no_list),
         cmocka_unit_test(whatever_the_spelling_it_arrives),
         cmocka_unit_test(without_word_of_it_names_are_spelled_as_registered),
         cmocka_unit_test(no_peer_changes_a_name),
