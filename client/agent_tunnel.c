@@ -4,9 +4,7 @@
 #include "agent_internal.h"
 #include "common/base/version.h"
 #include "common/tunnel/tunnel_stream.h"
-#include "proto/http/fields.h"
 #include "proto/tunnel/private_fields.h"
-#include "proto/tunnel/spelling.h"
 
 static void on_leave(struct loop_task *task)
 {
@@ -33,31 +31,26 @@ struct private_values {
     uint64_t inbound; // the number of the visitor's connection; 0: none was sent
 };
 
-// Reads the private fields. False: the relay may not send one of them, or not with this value.
-static bool take_private(struct http_head *request, struct private_values *values)
+static struct private_values take_private(struct http_head *request)
 {
-    *values = (struct private_values){0};
-    if (!private_fields_check(request, PRIVATE_REQUEST))
-        return false;
+    struct private_values values = {0};
     const struct field *id = head_find(request, SLICE("adit-id"));
     const struct field *visitor = head_find(request, SLICE("adit-visitor"));
     if (id)
-        values->id = id->value;
+        values.id = id->value;
     if (visitor)
-        (void)private_number(visitor->value, &values->inbound);
-    return true;
+        (void)private_number(visitor->value, &values.inbound);
+    private_fields_drop(request);
+    return values;
 }
 
 // Opens an exchange between the request's stream and the upstream.
-static void on_request(void *ctx, struct mux_stream *s, struct http_head *request, bool end)
+static void on_request(void *ctx, struct mux_stream *s, struct http_head *request,
+                       const struct body_framing *framing, bool end)
 {
     struct agent *a = ctx;
-    struct body_framing framing;
-    struct private_values values;
-    bool valid = !fields_check(request) && tunnel_stream_framing(request, end, &framing) &&
-                 take_private(request, &values) && spelling_apply(request);
-    private_fields_drop(request);
-    struct tunnel_stream *e = valid ? tunnel_stream_inbound(&a->loop, s, agent_wake, a) : NULL;
+    const struct private_values values = take_private(request);
+    struct tunnel_stream *e = tunnel_stream_inbound(&a->loop, s, agent_wake, a);
     struct exchange *x = e ? exchange_new(&e->endpoint, request, a->observers) : NULL;
     if (!x) {
         mux_set_user(s, NULL);
@@ -74,7 +67,7 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
     x->facts.tunnel = a->config.name;
     x->facts.tunnel_id = a->tunnel_number;
     x->facts.inbound_id = values.inbound;
-    outbound_forward(&a->upstream.outbound, x, request, &framing);
+    outbound_forward(&a->upstream.outbound, x, request, framing);
     if (end && e->endpoint.x)
         exchange_finish(&e->endpoint, NULL);
 }

@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include "common/base/limits.h"
 #include "proto/http/fields.h"
-#include "proto/http/http1.h"
-#include "proto/tunnel/private_fields.h"
-#include "proto/tunnel/spelling.h"
 
 enum {
     LEND_MIN = 16 * 1024 // less is copied, and leaves with all that the turn brings
@@ -115,18 +112,11 @@ static void inbound_head(struct exchange_endpoint *endpoint, const struct http_h
 {
     struct tunnel_stream *e = stream_of(endpoint);
     bool interim = status_is_interim(head->status);
-    bool switches = head->status == 101;
-    bool says_upgrade =
-        switches || (head->status == 426 && head->upgrade.len <= PRIVATE_UPGRADE_MAX);
-    struct mux_response sent = {
-        .head = head,
-        .status = switches ? 200 : head->status, // the protocol travels as adit-upgrade
-        .upgrade = says_upgrade ? head->upgrade : (struct slice){0},
-        .end = !interim && framing->kind == BODY_NONE,
-    };
+    const bool ends = !interim && framing->kind == BODY_NONE;
+    struct slice date = {0};
     if (exchange_wants_date(head))
-        sent.date = date_text(&e->loop->date, wall_clock_ns() / 1000000000);
-    int error = mux_respond_as(e->stream, &sent);
+        date = date_text(&e->loop->date, wall_clock_ns() / 1000000000);
+    int error = mux_respond_dated(e->stream, head, date, ends);
     if (error == MUX_E_HEAD && interim)
         return; // interim responses may be left out (RFC 9110 §15.2)
     if (error == MUX_E_HEAD && endpoint->x->endpoint[OUTBOUND])
@@ -255,80 +245,14 @@ struct tunnel_stream *tunnel_stream_inbound(struct loop *l, struct mux_stream *s
     return e;
 }
 
-bool tunnel_stream_framing(const struct http_head *head, bool end, struct body_framing *framing)
-{
-    const struct field *length = head_find(head, SLICE("content-length"));
-    if (head->method.len > 0 && head_find(head, SLICE("host")))
-        return false; // Host travels as :authority, which a second one could contradict
-    bool upgrade = head->upgrade.len > 0 && head->status < 300; // offered or accepted
-    *framing = (struct body_framing){end || upgrade ? BODY_NONE : BODY_CHUNKED, 0};
-    if (!length)
-        return true;
-    uint64_t n = 0;
-    if (head_count(head, SLICE("content-length")) != 1 || !slice_to_u64(length->value, &n))
-        return false;
-    if (end)
-        return n == 0 || head->status > 0; // a HEAD response and a 304 have a length and no body
-    *framing = (struct body_framing){BODY_LENGTH, n};
-    return true;
-}
-
-// A 101 of the service travels as a 200 with adit-upgrade (docs/protocol.md §4.1).
-static bool accepts_upgrade(const struct http_head *head)
-{
-    return head->status == 200 && head->upgrade.len > 0;
-}
-
-// Whether a response has a body exactly when HTTP/1.1 requires one (RFC 9112 §6.3): the framing on
-// the visitor's connection depends on that alone.
-static bool is_framed_as_http1(const struct tunnel_stream *e, const struct http_head *head,
-                               bool end)
-{
-    const struct field *length = head_find(head, SLICE("content-length"));
-    if (accepts_upgrade(head))
-        return true;
-    if (status_is_interim(head->status))
-        return !length;
-    if (e->endpoint.x->asks_head || head->status == 204 || head->status == 304)
-        return end && !(length && head->status == 204);
-    return !end || (length && slice_eq(length->value, SLICE("0")));
-}
-
-// Whether an agent may send this head as a response to the request.
-static bool is_allowed(const struct tunnel_stream *e, const struct http_head *head)
-{
-    if (fields_check(head) ||
-        !private_fields_check(head,
-                              status_is_interim(head->status) ? PRIVATE_INTERIM : PRIVATE_RESPONSE))
-        return false;
-    const struct exchange *x = e->endpoint.x;
-    return !accepts_upgrade(head) ||
-           (x->offer && slice_list_is_within(head->upgrade, slice_str(x->offer)));
-}
-
-void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
+void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *head,
+                           const struct body_framing *framing, bool end)
 {
     (void)ctx;
     struct tunnel_stream *e = mux_user(s);
-    struct body_framing framing;
     if (!e || !e->endpoint.x)
         return;
-    bool switches = accepts_upgrade(head);
-    bool interim = status_is_interim(head->status);
-    if (!is_allowed(e, head) || !tunnel_stream_framing(head, end, &framing) ||
-        !is_framed_as_http1(e, head, end) || !spelling_apply(head)) {
-        exchange_set_detail(&e->endpoint,
-                            "the agent's response head breaks the rules of the tunnel");
-        tunnel_stream_refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
-        return;
-    }
-    head->status = switches ? 101 : head->status;
-    head->reason = http1_reason(head->status);
-    if (switches)
-        framing = (struct body_framing){BODY_TUNNEL, 0};
-    else if (interim)
-        framing = (struct body_framing){BODY_NONE, 0};
-    exchange_head(&e->endpoint, head, &framing);
+    exchange_head(&e->endpoint, head, framing);
     if (end && e->endpoint.x)
         exchange_finish(&e->endpoint, NULL);
 }
@@ -346,13 +270,6 @@ __attribute__((noinline)) static void finish_with_trailers(struct tunnel_stream 
                                                            struct http_head *trailers)
 {
     struct http_head passed_on;
-    enum private_section section =
-        e->endpoint.side == INBOUND ? PRIVATE_REQUEST_TRAILERS : PRIVATE_RESPONSE_TRAILERS;
-    if (fields_check(trailers) || !private_fields_check(trailers, section) ||
-        !spelling_apply(trailers)) {
-        abort_stream(e, EXCHANGE_PROTOCOL);
-        return;
-    }
     head_copy(&passed_on, trailers);
     exchange_set_received(&e->endpoint, trailers);
     fields_strip_trailers(&passed_on, (struct slice){0});
@@ -398,6 +315,15 @@ static enum answer answer_of_reset(uint32_t reset)
     }
 }
 
+static enum exchange_outcome outcome_of_reset(uint32_t reset)
+{
+    switch (reset) {
+    case MUX_RESET_LOST: return EXCHANGE_TUNNEL_GONE;
+    case MUX_RESET_ILLEGAL: return EXCHANGE_PROTOCOL;
+    default: return EXCHANGE_RESET;
+    }
+}
+
 void tunnel_stream_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
 {
     (void)ctx;
@@ -405,8 +331,10 @@ void tunnel_stream_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
     if (!e)
         return;
     e->stream = NULL;
-    enum exchange_outcome why = reset == MUX_RESET_LOST ? EXCHANGE_TUNNEL_GONE : EXCHANGE_RESET;
+    enum exchange_outcome why = outcome_of_reset(reset);
     bool outbound = e->endpoint.x && e->endpoint.side == OUTBOUND;
+    if (reset == MUX_RESET_ILLEGAL && outbound)
+        exchange_set_detail(&e->endpoint, "the agent's response breaks the rules of the tunnel");
     if (reset == MUX_RESET_UNWANTED && outbound && e->endpoint.x->direction[OUTBOUND].ended)
         exchange_detach(&e->endpoint);
     else if (outbound)

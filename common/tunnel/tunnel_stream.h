@@ -37,10 +37,6 @@ struct tunnel_stream *tunnel_stream_inbound(struct loop *l, struct mux_stream *s
 bool tunnel_stream_count(struct tunnel_stream *e, struct shares *clients,
                          const struct client_address *client, size_t most);
 
-// Derives the body framing of a message that was received through the mux; `end`: its head ended
-// the stream. Returns false when head and end contradict each other.
-bool tunnel_stream_framing(const struct http_head *head, bool end, struct body_framing *framing);
-
 // Relay: resets the stream; the visitor gets `answer` if no response has begun.
 void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exchange_outcome why);
 
@@ -49,7 +45,8 @@ void tunnel_stream_discard(struct tunnel_stream *e);
 
 // For struct mux_handler. `ctx` is not used: the mux_user of a stream is its tunnel_stream. on_head
 // is the relay's, for responses.
-void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end);
+void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *head,
+                           const struct body_framing *framing, bool end);
 void tunnel_stream_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
 void tunnel_stream_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers);
 void tunnel_stream_on_drained(void *ctx, struct mux_stream *s, size_t len);

@@ -3,13 +3,6 @@
 #include <stdlib.h>
 #include "mux_internal.h"
 
-// Every visitor who leaves during a response costs one reset, so nghttp2's own limit on resets is
-// lifted. The public side limits aborts.
-enum {
-    RESET_BURST = 1000000,
-    RESET_RATE = 100000
-};
-
 const struct mux_limits mux_default_limits = {
     .streams = MUX_STREAMS_MAX,
     .window = MUX_WINDOW_MAX,
@@ -41,7 +34,9 @@ static int session_options(const struct mux *m, nghttp2_option **option)
     nghttp2_option_set_no_closed_streams(*option, 1);
     nghttp2_option_set_max_send_header_block_length(*option, (size_t)2 * MUX_HEAD_MAX);
     nghttp2_option_set_peer_max_concurrent_streams(*option, 2 * m->limits.streams);
-    nghttp2_option_set_stream_reset_rate_limit(*option, RESET_BURST, RESET_RATE);
+    if (m->profile->reset_burst > 0)
+        nghttp2_option_set_stream_reset_rate_limit(*option, m->profile->reset_burst,
+                                                   m->profile->reset_rate);
     return 0;
 }
 
@@ -85,15 +80,15 @@ cleanup:
     return error;
 }
 
-struct mux *mux_new(enum mux_role role, const struct mux_limits *limits,
-                    const struct mux_handler *handler, void *ctx)
+struct mux *mux_new(const struct mux_config *config, const struct mux_handler *handler, void *ctx)
 {
     struct mux *m = calloc(1, sizeof(*m));
     if (!m)
         return NULL;
-    m->role = role;
-    m->limits = limits ? *limits : mux_default_limits;
-    m->frame_left = role == MUX_AGENT ? NGHTTP2_CLIENT_MAGIC_LEN : 0;
+    m->role = config->role;
+    m->profile = config->profile;
+    m->limits = config->limits ? *config->limits : mux_default_limits;
+    m->frame_left = m->role == MUX_AGENT ? NGHTTP2_CLIENT_MAGIC_LEN : 0;
     flood_budget_init(&m->flood_budget, m->limits.flood_budget);
     m->handler = handler;
     m->ctx = ctx;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Many exchanges over one pipe: HTTP/2 by nghttp2 with the relay as client and the agent as server
-// (docs/protocol.md §4). nghttp2's checks of HTTP messages are off: the handler calls fields_check.
-// Bodies move against credit in both directions.
+// (docs/protocol.md §4). nghttp2's checks of HTTP messages are off: a profile checks and translates
+// them. Bodies move against credit in both directions.
 #pragma once
-#include "proto/http/message.h"
+#include "mux_profile.h"
 
 struct mux;
 struct mux_stream;
@@ -62,17 +62,20 @@ enum mux_reset {
     MUX_RESET_REFUSED = 7,
     MUX_RESET_CANCEL = 8,
     MUX_RESET_CALM = 11,
-    MUX_RESET_UNWANTED = 254, // not on the wire: NO_ERROR after a whole response (RFC 9113 §8.1)
-    MUX_RESET_LOST = 255,     // not on the wire: the link under the mux is gone
+    // not on the wire
+    MUX_RESET_ILLEGAL = 253,  // CANCEL, since the profile refuses a response, or trailers
+    MUX_RESET_UNWANTED = 254, // NO_ERROR after a whole response (RFC 9113 §8.1)
+    MUX_RESET_LOST = 255,     // the link under the mux is gone
 };
 
 // The events of streams. mux_recv and mux_send call them. A handler may call the mux, but neither
 // of these two.
 struct mux_handler {
     // The head of a request (agent: the stream is new; set its user here) or of a response, 1xx
-    // included. `end`: no body follows. The handler may change heads and trailers during the call,
-    // and the bytes that they point to.
-    void (*head)(void *ctx, struct mux_stream *s, struct http_head *head, bool end);
+    // included, as the profile lets it pass. `end`: no body follows. The handler may change heads
+    // and trailers during the call, and the bytes that they point to.
+    void (*head)(void *ctx, struct mux_stream *s, struct http_head *head,
+                 const struct body_framing *framing, bool end);
     // Bytes of the body. The handler owes mux_credit for them.
     void (*data)(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
     // The peer has finished its direction; `trailers` is NULL when there are none.
@@ -87,9 +90,14 @@ struct mux_handler {
     struct mux_stream *(*overfull)(void *ctx, struct mux *m);
 };
 
-// NULL when out of memory. `limits` NULL: the defaults. `handler` and `ctx` must outlive the mux.
-struct mux *mux_new(enum mux_role role, const struct mux_limits *limits,
-                    const struct mux_handler *handler, void *ctx);
+struct mux_config {
+    enum mux_role role;
+    const struct mux_profile *profile; // must outlive the mux
+    const struct mux_limits *limits;   // NULL: mux_default_limits
+};
+
+// NULL when out of memory. `handler` and `ctx` must outlive the mux.
+struct mux *mux_new(const struct mux_config *config, const struct mux_handler *handler, void *ctx);
 // Frees the mux and all its streams without calling the handler.
 void mux_free(struct mux *m);
 // The link is gone: calls `closed` with MUX_RESET_LOST for every stream. Only mux_free is legal
@@ -98,9 +106,9 @@ void mux_link_lost(struct mux *m);
 
 // Features that the peer announced (docs/protocol.md §2); none before its greeting.
 struct mux_peer {
-    bool spelling; // adit-case: the spelling of names
+    bool spelling; // the spelling of names
     bool fields;   // heads of MESSAGE_FIELDS_CAP fields instead of MESSAGE_FIELDS_DEFAULT
-    bool visitors; // adit-visitor: the visitor's connection that a request came on
+    bool visitors; // the visitor's connection that a request came on
 };
 void mux_set_peer(struct mux *m, const struct mux_peer *peer);
 const struct mux_peer *mux_peer(const struct mux *m);
@@ -148,18 +156,13 @@ void mux_drain(struct mux *m);
 // Relay: begins a request. `end`: it has no body. Returns NULL when full, out of ids, draining or
 // dead, when too many heads wait to be sent, when the head is too large, or when out of memory.
 struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user);
-// Agent: sends a response head, 1xx (more heads follow) or final. Returns 0 or a mux_error:
-// MUX_E_FULL for a 1xx when too many heads wait to be sent.
+// Agent: sends a response head, 1xx (more heads follow) or final, which 101 is if the profile
+// translates it. Returns 0 or a mux_error: MUX_E_FULL for a 1xx when too many heads wait to be
+// sent.
 int mux_respond(struct mux_stream *s, const struct http_head *head, bool end);
-// The same with replacements for parts of the head, which saves a copy of it.
-struct mux_response {
-    const struct http_head *head; // its status and upgrade are ignored
-    uint16_t status;
-    struct slice upgrade;
-    struct slice date; // a Date to add; empty: none
-    bool end;
-};
-int mux_respond_as(struct mux_stream *s, const struct mux_response *response);
+// The same with a Date (empty: none) behind the fields, which saves a copy of the head.
+int mux_respond_dated(struct mux_stream *s, const struct http_head *head, struct slice date,
+                      bool end);
 // Body bytes that the peer's window, or `most` of it, takes besides those that are queued; < 0:
 // they exceed it.
 ptrdiff_t mux_stream_room(const struct mux_stream *s, int32_t most);

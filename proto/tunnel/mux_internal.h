@@ -32,6 +32,8 @@ struct mux_stream {
     bool window_changed; // by the peer, since then
     struct chain out;    // given to mux_data and not sent yet
     struct mux_trailers *trailers;
+    char *offer;          // relay: the upgrade that the request offers; NULL: none
+    bool to_head;         // relay: the method of the request is HEAD
     bool stopped;         // the reader has drained nothing since the last tick
     bool head_received;   // the final head, 1xx aside
     bool peer_finished;   // END_STREAM was received
@@ -52,11 +54,12 @@ struct mux_field_ref {
 
 enum {
     MUX_FRAME_HEAD = 9,    // RFC 9113 §4.1
-    MUX_FIELDS_BESIDE = 8, // pseudo-fields, adit-upgrade, adit-case
+    MUX_FIELDS_BESIDE = 8, // pseudo-fields, those of the upgrade and of the spelling
 };
 
 struct mux {
     enum mux_role role;
+    const struct mux_profile *profile;
     struct mux_limits limits;
     const struct mux_handler *handler;
     void *ctx;

@@ -121,6 +121,7 @@ static bool take_pseudo(struct slice name, struct slice value, struct http_head 
 // Builds the head from the received fields. False when it is malformed or too large.
 static bool take_head(const struct mux *m, struct http_head *head)
 {
+    const struct slice upgrade_name = m->profile->upgrade_field;
     head_init(head);
     if (m->head_broken)
         return false;
@@ -131,7 +132,7 @@ static bool take_head(const struct mux *m, struct http_head *head)
         if (name.p[0] == ':') {
             if (!take_pseudo(name, value, head))
                 return false;
-        } else if (slice_eq(name, SLICE("adit-upgrade"))) {
+        } else if (upgrade_name.len > 0 && slice_eq(name, upgrade_name)) {
             if (head->upgrade.p)
                 return false;
             head->upgrade = value;
@@ -150,9 +151,15 @@ static bool has_request_fields(const struct http_head *head)
 static bool is_head_for(const struct mux *m, const struct http_head *head)
 {
     bool request = head->method.len > 0 && head->target.len > 0 && head->status == 0;
-    // HTTP/2 has no 101 (RFC 9113 §8.6): an upgrade is a 200 with adit-upgrade.
+    // HTTP/2 has no 101 (RFC 9113 §8.6).
     bool response = head->status > 0 && head->status != 101 && !has_request_fields(head);
     return m->role == MUX_AGENT ? request : response;
+}
+
+static void reset_illegal(struct mux_stream *s)
+{
+    mux_stream_reset(s, NGHTTP2_CANCEL);
+    s->reset = MUX_RESET_ILLEGAL;
 }
 
 static void recv_trailers(struct mux *m, struct mux_stream *s, struct http_head *head, bool end)
@@ -163,18 +170,51 @@ static void recv_trailers(struct mux *m, struct mux_stream *s, struct http_head 
     }
     s->peer_finished = true;
     mux_window_finish(s);
-    m->handler->end(m->ctx, s, head->field_count ? head : NULL);
+    if (head->field_count > 0 && !m->profile->trailers(head, m->role == MUX_AGENT))
+        reset_illegal(s);
+    else
+        m->handler->end(m->ctx, s, head->field_count ? head : NULL);
 }
 
 // Refuses a head. The handler never learns of a stream that it would have begun.
-static void refuse_head(struct mux *m, struct mux_stream *s, int32_t id, uint32_t code)
+static void refuse_head(struct mux *m, struct mux_stream *s, int32_t id, bool end, uint32_t code)
 {
     if (s) {
         mux_stream_reset(s, code);
         return;
     }
-    mux_expect_stray(m, MUX_WINDOW_START);
+    if (!end)
+        mux_expect_stray(m, MUX_WINDOW_START);
     (void)nghttp2_submit_rst_stream(m->session, NGHTTP2_FLAG_NONE, id, code);
+}
+
+static int recv_request(struct mux *m, int32_t id, struct http_head *head, bool end)
+{
+    struct body_framing framing;
+    if (m->draining || !m->profile->request(head, end, &framing)) {
+        refuse_head(m, NULL, id, end, NGHTTP2_REFUSED_STREAM);
+        return 0;
+    }
+    struct mux_stream *s = mux_stream_new(m, id, NULL);
+    if (!s || nghttp2_session_set_stream_user_data(m->session, id, s))
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    s->head_received = true;
+    s->peer_finished = end;
+    m->handler->head(m->ctx, s, head, &framing, end);
+    return 0;
+}
+
+static void recv_response(struct mux *m, struct mux_stream *s, struct http_head *head, bool end)
+{
+    const struct mux_request request = {.is_head = s->to_head,
+                                        .offer = slice_str(s->offer ? s->offer : "")};
+    struct body_framing framing;
+    s->head_received = head->status >= 200;
+    s->peer_finished = end;
+    if (m->profile->response(head, end, &request, &framing))
+        m->handler->head(m->ctx, s, head, &framing, end);
+    else
+        reset_illegal(s);
 }
 
 static int recv_headers(struct mux *m, const nghttp2_frame *frame)
@@ -196,21 +236,12 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
     }
     bool interim = head->status >= 100 && head->status < 200;
     if (!valid || !is_head_for(m, head) || (end && interim)) {
-        refuse_head(m, s, id, NGHTTP2_PROTOCOL_ERROR);
+        refuse_head(m, s, id, end, NGHTTP2_PROTOCOL_ERROR);
         return 0;
     }
-    if (!s && m->draining) {
-        refuse_head(m, s, id, NGHTTP2_REFUSED_STREAM);
-        return 0;
-    }
-    if (!s) {
-        s = mux_stream_new(m, id, NULL);
-        if (!s || nghttp2_session_set_stream_user_data(m->session, id, s))
-            return NGHTTP2_ERR_CALLBACK_FAILURE;
-    }
-    s->head_received = m->role == MUX_AGENT || head->status >= 200;
-    s->peer_finished = end;
-    m->handler->head(m->ctx, s, head, end);
+    if (!s)
+        return recv_request(m, id, head, end);
+    recv_response(m, s, head, end);
     return 0;
 }
 
@@ -318,7 +349,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error_
     (void)session;
     if (!s)
         return 0;
-    bool ours = error_code == MUX_RESET_LOST || error_code == MUX_RESET_UNWANTED;
+    bool ours = error_code >= MUX_RESET_ILLEGAL && error_code <= MUX_RESET_LOST;
     mux_stream_close(s, ours ? NGHTTP2_INTERNAL_ERROR : error_code);
     return 0;
 }

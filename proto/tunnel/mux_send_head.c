@@ -2,11 +2,10 @@
 // Heads and trailers that are sent.
 #include <stdlib.h>
 #include "mux_internal.h"
-#include "spelling.h"
 
 enum {
     FIELD_OVERHEAD = 32, // RFC 7541 §4.1
-    INDEXED_MAX = 512,   // longest adit-case worth an entry in HPACK's table
+    INDEXED_MAX = 512,   // longest spelling worth an entry in HPACK's table
 };
 
 static nghttp2_nv nv_of(struct slice name, struct slice value)
@@ -15,17 +14,16 @@ static nghttp2_nv nv_of(struct slice name, struct slice value)
                         value.len, NGHTTP2_NV_FLAG_NONE};
 }
 
-// Adds adit-case if the peer knows it and a name departs from the default spelling. Without memory
-// for it the names arrive in the default spelling.
 static size_t nv_spelling(struct mux *m, nghttp2_nv *nv, const struct http_head *head)
 {
-    size_t room = m->peer.spelling ? spelling_bound(head) : 0;
-    char *out = room > 0 ? buf_reserve(&m->spelling, room) : NULL; // scratch, never committed
-    if (!out)
+    const struct mux_profile *profile = m->profile;
+    if (!m->peer.spelling || !profile->spelling)
         return 0;
-    size_t len = spelling_write(head, out);
-    *nv = nv_of(SLICE("adit-case"), slice_of(out, len));
-    if (len > INDEXED_MAX)
+    struct slice value = profile->spelling(head, &m->spelling);
+    if (value.len == 0)
+        return 0;
+    *nv = nv_of(profile->spelling_field, value);
+    if (value.len > INDEXED_MAX)
         nv->flags = NGHTTP2_NV_FLAG_NO_INDEX;
     return 1;
 }
@@ -47,15 +45,14 @@ static bool nv_reserve(struct mux *m, const struct http_head *head)
 // Appends the fields of a head to the `n` that are there. Returns the new count.
 static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head, struct slice upgrade)
 {
+    const struct mux_profile *profile = m->profile;
     nghttp2_nv *nva = m->nva;
     n += nv_spelling(m, nva + n, head);
-    if (upgrade.len > 0)
-        nva[n++] = nv_of(SLICE("adit-upgrade"), upgrade);
+    if (upgrade.len > 0 && profile->upgrade_field.len > 0)
+        nva[n++] = nv_of(profile->upgrade_field, upgrade);
     for (size_t i = 0; i < head->field_count; i++, n++) {
         nva[n] = nv_of(head->fields[i].name, head->fields[i].value);
-        // These never repeat: as entries of HPACK's table they would only evict others.
-        if (slice_eq(head->fields[i].name, SLICE("adit-id")) ||
-            slice_eq(head->fields[i].name, SLICE("adit-visitor")))
+        if (profile->is_unique && profile->is_unique(head->fields[i].name))
             nva[n].flags = NGHTTP2_NV_FLAG_NO_INDEX;
     }
     return n;
@@ -116,6 +113,21 @@ bool mux_submit_trailers(struct mux_stream *s)
     return true;
 }
 
+// Keeps what the response is checked by. False: out of memory.
+static bool keep_request(struct mux_stream *s, const struct http_head *head)
+{
+    size_t len = s->mux->profile->upgrade_field.len > 0 ? head->upgrade.len : 0;
+    s->to_head = slice_eq(head->method, SLICE("HEAD"));
+    if (len == 0)
+        return true;
+    s->offer = malloc(len + 1);
+    if (!s->offer)
+        return false;
+    memcpy(s->offer, head->upgrade.p, len);
+    s->offer[len] = 0;
+    return true;
+}
+
 struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user)
 {
     const struct mux_limits *limits = &m->limits;
@@ -131,8 +143,9 @@ struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool en
         return NULL;
     s->head_sent = true;
     s->finished = end;
-    s->id = nghttp2_submit_request(m->session, NULL, nva, count, end ? NULL : &m->body, s);
-    if (s->id < 0) {
+    if (keep_request(s, head))
+        s->id = nghttp2_submit_request(m->session, NULL, nva, count, end ? NULL : &m->body, s);
+    if (s->id <= 0) {
         mux_stream_free(s);
         return NULL;
     }
@@ -152,27 +165,28 @@ static int respond_final(struct mux_stream *s, const nghttp2_nv *nva, size_t cou
 
 int mux_respond(struct mux_stream *s, const struct http_head *head, bool end)
 {
-    const struct mux_response response = {head, head->status, head->upgrade, {0}, end};
-    return mux_respond_as(s, &response);
+    return mux_respond_dated(s, head, (struct slice){0}, end);
 }
 
-int mux_respond_as(struct mux_stream *s, const struct mux_response *r)
+int mux_respond_dated(struct mux_stream *s, const struct http_head *head, struct slice date,
+                      bool end)
 {
     struct mux *m = s->mux;
-    const char status[3] = {(char)('0' + r->status / 100), (char)('0' + r->status / 10 % 10),
-                            (char)('0' + r->status % 10)};
-    if (s->closed || s->head_sent)
+    const struct mux_status sent = m->profile->status(head);
+    const char status[3] = {(char)('0' + sent.status / 100), (char)('0' + sent.status / 10 % 10),
+                            (char)('0' + sent.status % 10)};
+    if (s->closed || s->head_sent || sent.status == 101)
         return MUX_E_PROTOCOL;
-    if (!nv_reserve(m, r->head))
+    if (!nv_reserve(m, head))
         return MUX_E_MEMORY;
     m->nva[0] = nv_of(SLICE(":status"), slice_of(status, sizeof(status)));
-    size_t count = nv_fields(m, 1, r->head, r->upgrade);
-    if (r->date.len > 0 && r->head->field_count < max_fields(m))
-        m->nva[count++] = nv_of(SLICE("date"), r->date);
-    if (!peer_takes(m, r->head, count))
+    size_t count = nv_fields(m, 1, head, sent.upgrade);
+    if (date.len > 0 && head->field_count < max_fields(m))
+        m->nva[count++] = nv_of(SLICE("date"), date);
+    if (!peer_takes(m, head, count))
         return MUX_E_HEAD;
-    if (r->status >= 200)
-        return respond_final(s, m->nva, count, r->end);
+    if (sent.status >= 200)
+        return respond_final(s, m->nva, count, end);
     if (m->heads >= m->limits.heads)
         return MUX_E_FULL;
     if (nghttp2_submit_headers(m->session, NGHTTP2_FLAG_NONE, s->id, NULL, m->nva, count, NULL))

@@ -60,6 +60,7 @@ void mux_stream_free(struct mux_stream *s)
     drop_queue(s);
     mux_window_set(s, 0, 0);
     free(s->trailers);
+    free(s->offer);
     free(s);
 }
 

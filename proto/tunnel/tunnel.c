@@ -2,6 +2,7 @@
 // The life of a tunnel, and the passing of time: heartbeats, silence, draining.
 #include <stdlib.h>
 #include "tunnel_internal.h"
+#include "tunnel_profile.h"
 
 const char *tunnel_strerror(int error)
 {
@@ -25,7 +26,9 @@ struct tunnel *tunnel_new(const struct tunnel_config *config, const struct tunne
     struct tunnel *t = calloc(1, sizeof(*t));
     if (!t)
         return NULL;
-    enum mux_role role = config->role == TUNNEL_RELAY ? MUX_RELAY : MUX_AGENT;
+    const struct mux_config mux = {.role = config->role == TUNNEL_RELAY ? MUX_RELAY : MUX_AGENT,
+                                   .profile = &tunnel_profile,
+                                   .limits = config->limits};
     t->role = config->role;
     t->state = t->role == TUNNEL_RELAY ? TUNNEL_AWAITS_HELLO : TUNNEL_AWAITS_WELCOME;
     t->handler = *handler;
@@ -34,7 +37,7 @@ struct tunnel *tunnel_new(const struct tunnel_config *config, const struct tunne
     t->detail = "";
     flood_budget_init(&t->flood_budget, TUNNEL_FLOOD_BUDGET);
     pipe_init(&t->pipe);
-    t->mux = mux_new(role, config->limits, &t->handler.mux, ctx);
+    t->mux = mux_new(&mux, &t->handler.mux, ctx);
     if (!t->mux) {
         tunnel_free(t);
         return NULL;

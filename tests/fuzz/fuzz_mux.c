@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 // HTTP/2 from a peer to a mux whose handler acts differently on every stream. Bits of the first
-// byte: 1 the agent's side (else the relay's, with open requests), 2 without the preface; its upper
-// half sets how often the mux may send meanwhile. Splits change nothing.
+// byte: 1 the agent's side (else the relay's, with open requests), 2 without the preface, 4 with
+// the tunnel's profile (else with one that passes all heads); its upper half sets how often the mux
+// may send meanwhile. Splits change nothing.
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/tunnel/tunnel_profile.h"
 #include "tests/support/chance.h"
 #include "tests/support/check.h"
 #include "tests/support/h2_raw.h"
 #include "tests/support/mux_pair.h"
+#include "tests/support/mux_plain.h"
 
 enum {
     OUT_CAP = 20000,
@@ -128,8 +131,7 @@ static int greet(struct mux_side *side, uint8_t choice)
 static void side_open(struct mux_side *side, uint8_t choice)
 {
     enum mux_role role = choice & 1 ? MUX_AGENT : MUX_RELAY;
-    mux_side_init(side, role, mux_new(role, NULL, &mux_side_handler, side));
-    CHECK(side->mux);
+    mux_side_open_mux(side, role, choice & 4 ? &tunnel_profile : &mux_plain, NULL);
     side->holds_credit = true;
     side->hooks = (struct mux_hooks){on_head, on_data, on_end, NULL, NULL};
 }

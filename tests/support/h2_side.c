@@ -2,12 +2,11 @@
 #include "h2_side.h"
 #include <stdlib.h>
 #include "check.h"
+#include "mux_plain.h"
 
 void h2_side_init(struct mux_side *side, enum mux_role role)
 {
-    mux_side_init(side, role, NULL);
-    side->mux = mux_new(role, NULL, &mux_side_handler, side);
-    CHECK(side->mux);
+    mux_side_open_mux(side, role, &mux_plain, NULL);
 }
 
 void h2_side_deinit(struct mux_side *side)

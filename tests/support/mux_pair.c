@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "chance.h"
 #include "check.h"
+#include "mux_plain.h"
 
 enum {
     MOVE_MAX = 65536,
@@ -37,7 +38,8 @@ static struct mux_view *view_of(struct mux_side *side, struct mux_stream *s)
     return v;
 }
 
-static void on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
+static void on_head(void *ctx, struct mux_stream *s, struct http_head *head,
+                    const struct body_framing *framing, bool end)
 {
     struct mux_side *side = ctx;
     bool request = side->role == MUX_AGENT;
@@ -50,6 +52,7 @@ static void on_head(void *ctx, struct mux_stream *s, struct http_head *head, boo
     CHECK(!v->ended && v->received == 0);
     v->head_count++;
     v->head_end = v->ended = end;
+    v->framing = *framing;
     head_text(head, &v->heads);
     if (side->hooks.head)
         side->hooks.head(v, head, end);
@@ -239,17 +242,25 @@ struct http_head head_response(uint16_t status)
     return (struct http_head){.status = status, .minor_version = 1};
 }
 
-static void side_open(struct mux_side *side, enum mux_role role, const struct mux_limits *limits)
+void mux_side_open_mux(struct mux_side *side, enum mux_role role, const struct mux_profile *profile,
+                       const struct mux_limits *limits)
 {
+    const struct mux_config config = {.role = role, .profile = profile, .limits = limits};
     mux_side_init(side, role, NULL);
-    side->mux = mux_new(role, limits, &mux_side_handler, side);
+    side->mux = mux_new(&config, &mux_side_handler, side);
     CHECK(side->mux);
 }
 
 void mux_pair_init_limited(struct mux_pair *p, const struct mux_limits *limits)
 {
-    side_open(&p->relay, MUX_RELAY, limits);
-    side_open(&p->agent, MUX_AGENT, limits);
+    mux_side_open_mux(&p->relay, MUX_RELAY, &mux_plain, limits);
+    mux_side_open_mux(&p->agent, MUX_AGENT, &mux_plain, limits);
+}
+
+void mux_pair_init_profile(struct mux_pair *p, const struct mux_profile *profile)
+{
+    mux_side_open_mux(&p->relay, MUX_RELAY, profile, NULL);
+    mux_side_open_mux(&p->agent, MUX_AGENT, profile, NULL);
 }
 
 void mux_pair_init(struct mux_pair *p)

@@ -36,7 +36,8 @@ struct mux_view {
     size_t index;              // in side->views
     struct buf heads;          // the heads as text (head_text)
     size_t head_count;
-    bool head_end; // the last head had END_STREAM
+    struct body_framing framing; // of the last head
+    bool head_end;               // the last head had END_STREAM
     struct buf body;
     uint64_t received, uncredited;
     uint64_t sent, drained; // of the bytes that were fed and lent
@@ -50,6 +51,9 @@ extern const struct mux_handler mux_side_handler; // its ctx is a struct mux_sid
 
 // For a mux that the caller owns: mux_side_deinit does not free it.
 void mux_side_init(struct mux_side *side, enum mux_role role, struct mux *mux);
+// The same with a new mux, which the caller frees.
+void mux_side_open_mux(struct mux_side *side, enum mux_role role, const struct mux_profile *profile,
+                       const struct mux_limits *limits);
 void mux_side_deinit(struct mux_side *side);
 
 // Begins a request at the relay. NULL when mux_open refuses.
@@ -78,7 +82,9 @@ struct mux_pair {
     struct mux_side relay, agent;
 };
 
+// Muxes of mux_plain.h, unless another profile is named.
 void mux_pair_init(struct mux_pair *p);
+void mux_pair_init_profile(struct mux_pair *p, const struct mux_profile *profile);
 void mux_pair_init_limited(struct mux_pair *p, const struct mux_limits *limits);
 void mux_pair_deinit(struct mux_pair *p);
 // Moves at most `cap` bytes, fed in pieces of `piece`. Returns their number, or the error of either

@@ -161,7 +161,7 @@ static void on_end(struct mux_view *v, const struct http_head *trailers)
     const struct endpoint *from = sender_of(v);
     CHECK(v->received == from->total);
     CHECK(from->trailers == (trailers != NULL));
-    CHECK(!trailers || buf_is(&v->trailers, "x-trailer: behind the body\n"));
+    CHECK(!trailers || buf_is(&v->trailers, "X-Trailer: behind the body\n"));
 }
 
 static void on_closed(struct mux_view *v, uint32_t reset)
@@ -219,6 +219,8 @@ static void send_head(struct sim *s, struct endpoint *e, bool all)
     struct http_head head = head_response(all || maybe(s, 3) ? 200 : 103);
     add_fields(s, &head);
     bool end = head.status == 200 && e->total == 0 && !e->trailers && maybe(s, 2);
+    if (end)
+        head_put(&head, "content-length", "0");
     CHECK(mux_respond(e->view->stream, &head, end) == 0);
     e->head_sent = head.status == 200;
     e->ended = end;

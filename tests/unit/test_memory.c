@@ -67,10 +67,12 @@ static void expect(bool ok)
     run.failed = run.failed || !ok;
 }
 
-static void on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
+static void on_head(void *ctx, struct mux_stream *s, struct http_head *head,
+                    const struct body_framing *framing, bool end)
 {
     struct side *side = ctx;
     struct http_head response = {.status = 200};
+    (void)framing;
     (void)end;
     if (head->status)
         return;

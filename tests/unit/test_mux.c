@@ -107,7 +107,6 @@ static void heads_keep_all_their_fields_in_order(void **state)
         (void)snprintf(names[i], sizeof(names[i]), "x-field-%d", i % 50);
         head_put(&head, names[i], i % 3 ? names[MESSAGE_FIELDS_CAP - 1 - i] : "");
     }
-    head.upgrade = SLICE("websocket");
     head_text(&head, &sent);
     assert_true(buf_append(&sent, "", 1));
     struct mux_view *relay = mux_side_open(&p.relay, &head, true);

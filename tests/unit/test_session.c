@@ -76,11 +76,13 @@ static void on_control(void *ctx, const struct control_message *message)
 }
 
 // Answers each request with a body.
-static void on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
+static void on_head(void *ctx, struct mux_stream *s, struct http_head *head,
+                    const struct body_framing *framing, bool end)
 {
     static const char body[BODY];
     const struct http_head ok = head_response(200);
     struct side *side = ctx;
+    (void)framing;
     (void)end;
     if (head->method.len > 0) {
         side->streams[side->open++ % STREAMS] = s;

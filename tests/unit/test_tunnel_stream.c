@@ -11,6 +11,7 @@
 
 #include "common/base/limits.h"
 #include "common/tunnel/tunnel_stream.h"
+#include "proto/tunnel/tunnel_profile.h"
 #include "tests/support/chance.h"
 #include "tests/support/check.h"
 #include "tests/support/mux_pair.h"
@@ -89,17 +90,16 @@ static const struct mux_handler agent_handler = {tunnel_stream_on_head,   tunnel
 
 static struct forwarded *here;
 
-static void on_request(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
+static void on_request(void *ctx, struct mux_stream *s, struct http_head *head,
+                       const struct body_framing *framing, bool end)
 {
-    struct body_framing framing;
     (void)ctx;
-    CHECK(tunnel_stream_framing(head, end, &framing));
     struct tunnel_stream *e = tunnel_stream_inbound(&here->loop, s, wake, NULL);
     CHECK(e);
     here->x = exchange_new(&e->endpoint, head, NULL);
     CHECK(here->x);
     exchange_attach(here->x, &here->service.end);
-    exchange_head(&e->endpoint, head, &framing);
+    exchange_head(&e->endpoint, head, framing);
     if (end)
         exchange_finish(&e->endpoint, NULL);
 }
@@ -109,6 +109,7 @@ static void begin(struct forwarded *f, const char *method, bool end)
     struct mux_handler handler = agent_handler;
     struct http_head request = head_request(method, "/");
     static struct mux_handler kept;
+    const struct mux_config config = {.role = MUX_AGENT, .profile = &tunnel_profile};
     *f = (struct forwarded){.service.end.ops = &ops};
     here = f;
     handler.head = on_request;
@@ -116,7 +117,7 @@ static void begin(struct forwarded *f, const char *method, bool end)
     assert_int_equal(loop_init(&f->loop), 0);
     mux_pair_init(&f->pair);
     mux_free(f->pair.agent.mux);
-    f->pair.agent.mux = mux_new(MUX_AGENT, NULL, &kept, NULL);
+    f->pair.agent.mux = mux_new(&config, &kept, NULL);
     f->visitor = mux_side_open(&f->pair.relay, &request, end);
     mux_settle(&f->pair);
     assert_non_null(f->x);
