@@ -49,7 +49,8 @@ static int agent_init(struct agent *a, const struct agent_config *config)
     if (!display_init(&a->display, &a->loop, &config->service.target, config->print_bodies))
         return UV_ENOMEM;
     a->loop.limits = config->limits;
-    service_init(&config->service, &a->upstream, &a->loop);
+    service_init(&a->config.service, &a->upstream, &a->loop);
+    service_add_filter(&a->config.service, &a->upstream, &a->host_rewrite, &a->filters);
     signals_watch(&a->signals, &a->loop, on_signal, a);
     (void)uv_timer_init(&a->loop.uv, &a->retry_timer);
     a->retry_timer.data = a;

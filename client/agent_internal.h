@@ -24,6 +24,8 @@ struct agent {
     struct exchange_observer reporter;         // sends the relay a report of each exchange
     const struct exchange_observer *observers; // of all exchanges
     struct upstream upstream;
+    struct host_rewrite host_rewrite;
+    struct filter_chain filters;
     struct exchange_ids ids; // for requests of a relay that sends no ids
     struct link_context *link_context;
     struct link *link;       // while it is being opened

@@ -67,7 +67,7 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
     x->facts.tunnel = a->config.name;
     x->facts.tunnel_id = a->tunnel_number;
     x->facts.inbound_id = values.inbound;
-    outbound_forward(&a->upstream.outbound, x, request, framing);
+    outbound_forward(&a->upstream.outbound, &a->filters, x, request, framing);
     if (end && e->endpoint.x)
         exchange_finish(&e->endpoint, NULL);
 }

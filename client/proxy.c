@@ -8,6 +8,7 @@
 #include "common/base/address.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "common/exchange/body_limit.h"
 #include "common/exchange/forward.h"
 #include "common/inbound/edge_set.h"
 #include "common/io/listener.h"
@@ -24,6 +25,10 @@ struct proxy {
     struct display display;
     struct recorder *recorder; // NULL: nothing is recorded
     struct upstream upstream;
+    struct body_limit body_limit;
+    struct forward forward;
+    struct host_rewrite host_rewrite;
+    struct filter_chain filters;
     struct edge_set edges;
     struct signals signals;
     struct listener listeners[LIMIT_LISTENERS];
@@ -35,12 +40,7 @@ static void on_request(void *ctx, struct exchange *x, struct http_head *head,
                        const struct body_framing *framing)
 {
     struct proxy *p = ctx;
-    struct forward_scratch scratch;
-    if (!forward_request(x, head, p->loop_id, &scratch))
-        return;
-    if (head->authority.len == 0) // HTTP/1.0 does not require Host
-        head->authority = slice_str(p->upstream.name);
-    outbound_forward(&p->upstream.outbound, x, head, framing);
+    outbound_forward(&p->upstream.outbound, &p->filters, x, head, framing);
 }
 
 static void on_accepted(const struct listener *l, int fd, const struct sockaddr_storage *peer)
@@ -150,6 +150,14 @@ static void on_signal(void *ctx, int number)
         loop_stop(&p->loop);
 }
 
+static void add_filters(struct proxy *p)
+{
+    body_limit_add(&p->body_limit, p->loop.limits.body_bytes, &p->filters);
+    forward_init(&p->forward, p->loop_id);
+    filter_chain_add(&p->filters, &p->forward.filter);
+    service_add_filter(&p->config.service, &p->upstream, &p->host_rewrite, &p->filters);
+}
+
 static int proxy_init(struct proxy *p, const struct proxy_config *config)
 {
     uint64_t seed = 0;
@@ -166,6 +174,7 @@ static int proxy_init(struct proxy *p, const struct proxy_config *config)
     admission_fit_files(&p->loop.limits, FILES_PER_VISITOR, false);
     forward_loop_id(p->loop_id, id);
     service_init(&p->config.service, &p->upstream, &p->loop);
+    add_filters(p);
     p->edges = (struct edge_set){.loop = &p->loop,
                                  .handler = {.request = on_request, .ctx = p},
                                  .scheme = "http",

@@ -15,9 +15,9 @@ const char *service_take_url(struct service *s, const char *url)
 
 bool service_take_host(struct service *s, const char *value)
 {
-    s->host_mode = strcmp(value, "preserve") == 0 ? UPSTREAM_HOST_PRESERVE : UPSTREAM_HOST_REPLACE;
+    s->replaces_host = strcmp(value, "preserve") != 0;
     s->host[0] = 0;
-    if (s->host_mode == UPSTREAM_HOST_PRESERVE || strcmp(value, "rewrite") == 0)
+    if (!s->replaces_host || strcmp(value, "rewrite") == 0)
         return true;
     size_t len = strlen(value);
     for (size_t i = 0; i < len; i++)
@@ -46,9 +46,15 @@ void service_url(const struct service *s, char out[static SERVICE_URL_MAX])
 void service_init(const struct service *s, struct upstream *u, struct loop *l)
 {
     upstream_init(u, l, &s->target);
-    u->host_mode = s->host_mode;
     if (s->has_idle)
         u->idle_ms = s->idle_ms;
-    if (s->host[0])
-        memcpy(u->host, s->host, sizeof(u->host));
+}
+
+void service_add_filter(const struct service *s, const struct upstream *u, struct host_rewrite *f,
+                        struct filter_chain *c)
+{
+    if (!s->replaces_host)
+        return;
+    host_rewrite_init(f, s->host[0] ? s->host : u->name);
+    filter_chain_add(c, &f->filter);
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The local service that a command forwards to, from its command line.
 #pragma once
+#include "common/exchange/host_rewrite.h"
 #include "common/outbound/upstream.h"
 
 struct service {
     struct dial_target target;
-    enum upstream_host host_mode;
-    char host[280];   // for UPSTREAM_HOST_REPLACE; empty: the service's own
+    bool replaces_host;
+    char host[280];   // that replaces it; empty: the service's own
     bool has_idle;    // idle_ms was given
     uint32_t idle_ms; // how long idle connections are kept; 0: not at all
 };
@@ -33,3 +34,7 @@ bool service_take_keepalive(struct service *s, const char *value);
 void service_url(const struct service *s, char out[static SERVICE_URL_MAX]);
 // Initialises an upstream for the service (upstream_deinit).
 void service_init(const struct service *s, struct upstream *u, struct loop *l);
+// Adds to a chain the filter that replaces Host, if the command line wants that. `s` and `u` outlive
+// the chain.
+void service_add_filter(const struct service *s, const struct upstream *u, struct host_rewrite *f,
+                        struct filter_chain *c);

@@ -194,7 +194,6 @@ static void attach_route(struct agent *a, struct route *r, uint64_t bind_id)
     r->agent = a;
     r->legacy_owner = a->legacy_owner;
     r->bind_id = bind_id;
-    (void)snprintf(r->bind_text, sizeof(r->bind_text), "%llu", (unsigned long long)bind_id);
     r->agent_next = a->routes;
     a->routes = r;
     a->route_count++;

@@ -71,6 +71,7 @@ void agent_close(struct agent *a, enum ws_close_code code, const char *why)
     tunnel_summary_names(&a->summary, a->routes ? a->routes->name : NULL, a->route_count);
     leave_routes(a, code == WS_CLOSE_NORMAL);
     timeout_stop(&a->hello_timeout);
+    outbound_end(&a->outbound, ANSWER_AGENT_GONE);
     end_session(a, code);
     leave_list(a); // no sooner: exchanges that end with the session are reported
     set->count--;

@@ -5,7 +5,6 @@
 #include "common/base/crypto.h"
 #include "common/base/secret.h"
 #include "common/base/version.h"
-#include "common/exchange/forward.h"
 #include "common/exchange/outbound.h"
 #include "common/inbound/edge_set.h"
 #include "common/record/write/recorder.h"
@@ -237,19 +236,6 @@ static void relay_page(struct front *f, struct exchange *x, const struct http_he
     }
 }
 
-static void forward(struct front *f, struct exchange *x, struct route *route,
-                    struct http_head *head, const struct body_framing *framing)
-{
-    struct forward_scratch scratch;
-    if (!forward_request(x, head, f->loop_id, &scratch))
-        return;
-    if (!head_add(head, SLICE("adit-bind"), slice_str(route->bind_text)) ||
-        !head_add(head, SLICE("adit-id"), slice_str(x->facts.id)))
-        exchange_answer(x, ANSWER_HEAD_TOO_LARGE);
-    else
-        outbound_forward(agent_outbound(route->agent), x, head, framing);
-}
-
 static bool brings_agent(void *ctx, const struct http_head *head)
 {
     struct slice name;
@@ -276,13 +262,14 @@ static void on_request(void *ctx, struct exchange *x, struct http_head *head,
     struct route *route = name_normalise(label, name) ? routes_find(f->routes, name) : NULL;
     x->facts.tunnel = route ? route->name : "";
     x->facts.owner = route ? route->owner : "";
+    x->facts.bind_id = route ? route->bind_id : 0;
     x->facts.tunnel_address = route && route->agent ? agent_address(route->agent) : "";
     if (!route)
         exchange_answer(x, ANSWER_NO_TUNNEL);
     else if (!route->agent)
         exchange_answer(x, ANSWER_AGENT_GONE);
     else
-        forward(f, x, route, head, framing);
+        outbound_forward(agent_outbound(route->agent), f->filters, x, head, framing);
 }
 
 static void turned_away(void *ctx, const struct client_address *client, enum answer answer)

@@ -2,6 +2,7 @@
 // Sends a request by its Host and path to the relay's own pages, the tunnel endpoint, or the agent
 // that has the name (docs/protocol.md §1 and §6).
 #pragma once
+#include "common/exchange/filter.h"
 #include "common/exchange/inbound.h"
 #include "token_failures.h"
 
@@ -21,7 +22,7 @@ struct front {
     const struct recorder *recorder; // NULL: nothing is recorded
     const char *domain;              // lower case
     const char *token;               // empty: anyone may open a tunnel; may change
-    const char *loop_id;             // names this relay in Via
+    const struct filter_chain *filters; // of what goes to agents
     struct token_failures failures;
 };
 

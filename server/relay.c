@@ -202,7 +202,10 @@ static void compose(struct relay *r)
                               .log = &r->log,
                               .domain = c->domain,
                               .token = c->token,
-                              .loop_id = r->loop_id};
+                              .filters = &r->filters};
+    body_limit_add(&r->body_limit, c->limits.body_bytes, &r->filters);
+    forward_init(&r->forward, r->loop_id);
+    filter_chain_add(&r->filters, &r->forward.filter);
     r->edges = (struct edge_set){.loop = &r->loop,
                                  .handler = front_handler(&r->front),
                                  .scheme = c->scheme,

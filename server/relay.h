@@ -3,6 +3,7 @@
 // the log on one loop.
 #pragma once
 #include "agents.h"
+#include "common/exchange/body_limit.h"
 #include "common/exchange/forward.h"
 #include "common/inbound/edge_set.h"
 #include "common/io/listener.h"
@@ -17,6 +18,9 @@ struct relay {
     struct loop loop;
     struct relay_config config;
     struct edge_set edges;
+    struct body_limit body_limit;
+    struct forward forward;
+    struct filter_chain filters;
     struct front front;
     struct agents agents;
     struct routes routes;

@@ -44,7 +44,6 @@ struct route {
     struct routes *table;
     struct agent *agent;                 // NULL: gone
     uint64_t bind_id;                    // of the bind message that got the name
-    char bind_text[24];                  // the same as text
     struct timeout gone;                 // until the name is given up
     struct list_link in_gone;            // of its class
     int8_t gone_class;                   // -1: in none

@@ -129,7 +129,7 @@ bool replay_inbound_run(struct upstream *u, const struct exchange_observer *obse
     exchange_id_next(ids, (uint64_t)x->facts.begun_wall_ns / 1000000, x->facts.id);
     memcpy(result->id, x->facts.id, sizeof(result->id));
     x->facts.replay_of = request->replay_of;
-    outbound_forward(&u->outbound, x, &head, &request->framing);
+    outbound_forward(&u->outbound, NULL, x, &head, &request->framing);
     send_body(&p);
     while (p.end.x &&
            !*request->stopped) // loop_run may return at once: the last exchange's loop_stop

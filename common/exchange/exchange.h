@@ -12,6 +12,8 @@
 struct conn;
 struct exchange;
 struct exchange_endpoint;
+struct exchange_hold;
+struct filter_chain;
 struct outbound;
 
 enum exchange_side {
@@ -125,6 +127,9 @@ struct exchange {
     struct exchange_endpoint *endpoint[2];
     struct exchange_direction direction[2];   // by sender: [INBOUND] request, [OUTBOUND] response
     struct outbound *outbound;                // that the endpoint is of; NULL: none, or it has left
+    const struct filter_chain *filters;       // filter.h; NULL: none
+    void *filter_memory;                      // of all filters of the chain
+    struct exchange_hold *hold[2];            // by sender: what a filter holds; NULL: nothing
     const struct exchange_observer *observer; // first of a chain; may be NULL
     void *note[EXCHANGE_NOTES];               // by enum exchange_note
     struct timeout progress_timer;            // of client/display/long_exchanges
@@ -173,7 +178,8 @@ struct conn *exchange_take(struct exchange *x);
 void exchange_attach(struct exchange *x, struct exchange_endpoint *outbound);
 
 // Sent by one endpoint to the other. Each may close the exchange: `from->x` is NULL then.
-void exchange_head(struct exchange_endpoint *from, const struct http_head *head,
+// Filters may change the head.
+void exchange_head(struct exchange_endpoint *from, struct http_head *head,
                    const struct body_framing *framing);
 void exchange_data(struct exchange_endpoint *from, const char *bytes, size_t len);
 void exchange_finish(struct exchange_endpoint *from, const struct http_head *trailers);
@@ -242,6 +248,9 @@ void exchange_abandon(struct exchange_endpoint *inbound);
 // The outbound cannot answer: the inbound gets our answer if no response has begun, else the
 // exchange is aborted. `from` is detached either way.
 void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum exchange_outcome why);
+// Ends what somebody between the endpoints refuses: the inbound gets our answer if no response has
+// begun, else the exchange is aborted.
+void exchange_stop(struct exchange *x, enum answer answer, enum exchange_outcome why);
 // Answers in place of an outbound whose response has not left for the visitor: it gets `closed`.
 void exchange_answer_instead(struct exchange *x, enum answer answer, enum exchange_outcome why);
 // The same where no outbound is attached.

@@ -23,6 +23,7 @@ struct exchange_facts {
     // where that may stand for several people. The record's space is shared out by them.
     const char *owner, *tunnel_address;
     uint64_t tunnel_id;  // 0: no tunnel
+    uint64_t bind_id;    // relay: the bind message that gave the agent the name that is asked for
     uint64_t inbound_id; // number of the visitor's connection, unique within the tunnel; 0:
                          // unknown, or the connection may carry requests of several people
     char method[24], target[EXCHANGE_TARGET_MAX]; // truncated

@@ -45,22 +45,41 @@ static bool apply_max_forwards(struct exchange *x, struct http_head *head, char 
     return false;
 }
 
-bool forward_request(struct exchange *x, struct http_head *head, const char *loop_id,
-                     struct forward_scratch *scratch)
+static void forward_request(const struct filter *filter, struct exchange *x,
+                            struct http_head *head, const struct body_framing *framing)
 {
+    char max_forwards[24];
+    char added[FIELDS_SCRATCH];
+    const struct forward *f = container_of(filter, struct forward, filter);
     const struct fields_edge edge = {
         .visitor = slice_str(x->facts.visitor),
         .scheme = slice_str(x->facts.scheme),
         .host = head->authority.len <= 255 ? head->authority : (struct slice){0},
-        .loop_id = slice_str(loop_id),
+        .loop_id = slice_str(f->loop_id),
     };
-    if (!apply_max_forwards(x, head, scratch->max_forwards))
-        return false;
+    if (!apply_max_forwards(x, head, max_forwards))
+        return;
     fields_strip_hop_by_hop(head);
     head->scheme = edge.scheme;
     head_remove(head, SLICE("host")); // kept as the authority
-    int error = fields_add_forwarded(head, &edge, scratch->fields, sizeof(scratch->fields));
+    int error = fields_add_forwarded(head, &edge, added, sizeof(added));
     if (error)
         exchange_answer(x, error == FIELDS_E_LOOP ? ANSWER_LOOP : ANSWER_HEAD_TOO_LARGE);
-    return !error;
+    else
+        filter_pass_head(filter, x, INBOUND, head, framing);
+}
+
+static void on_head(const struct filter *filter, struct exchange *x, enum exchange_side from,
+                    struct http_head *head, const struct body_framing *framing)
+{
+    if (from == INBOUND)
+        forward_request(filter, x, head, framing);
+    else
+        filter_pass_head(filter, x, from, head, framing);
+}
+
+void forward_init(struct forward *f, const char *loop_id)
+{
+    static const struct filter_ops ops = {.head = on_head};
+    *f = (struct forward){.filter.ops = &ops, .loop_id = loop_id};
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Makes a request head fit to be forwarded, in the relay and in the proxy alike (RFC 9110 §7.6,
+// A filter that makes a request head fit to be forwarded, in the relay and in the proxy alike (RFC 9110 §7.6,
 // docs/protocol.md §6).
 #pragma once
-#include "exchange.h"
+#include "filter.h"
 #include "proto/http/fields.h"
 
 enum {
@@ -14,15 +14,13 @@ enum {
 void forward_loop_id(char out[static FORWARD_LOOP_ID_MAX],
                      const char id[static FORWARD_ID_DIGITS + 1]);
 
-// Memory for the values of added fields; must outlive the head.
-struct forward_scratch {
-    char fields[FIELDS_SCRATCH];
-    char max_forwards[24];
+// The filter.
+struct forward {
+    struct filter filter;
+    const char *loop_id; // our pseudonym in Via, by which we detect loops
 };
 
-// Decrements Max-Forwards, strips hop-by-hop fields, adds the forwarding fields and Via, and turns
-// Host into the authority, by the facts of the exchange: its visitor and scheme. `loop_id` is our
-// pseudonym in Via, by which we detect loops. False: the request goes no further, and its exchange
-// has been answered.
-bool forward_request(struct exchange *x, struct http_head *head, const char *loop_id,
-                     struct forward_scratch *scratch);
+// Decrements Max-Forwards, strips hop-by-hop fields, adds the forwarding fields and Via by the facts
+// of the exchange, its visitor and scheme, and turns Host into the authority. Answers a request that
+// goes no further.
+void forward_init(struct forward *f, const char *loop_id);

@@ -67,3 +67,44 @@ bool host_rewrite_response(struct http_head *response, const char *public_origin
         return true;
     return rewrite(response, &c, values);
 }
+
+// What a filter keeps of an exchange: the public origin of its request.
+static char **origin_kept(const struct filter *f, const struct exchange *x)
+{
+    return filter_memory(f, x);
+}
+
+static bool change(const struct filter *f, const struct exchange *x, struct http_head *head,
+                   char **values)
+{
+    const struct slice host = slice_str(container_of(f, struct host_rewrite, filter)->host);
+    char **origin = origin_kept(f, x);
+    if (head->status > 0)
+        return host_rewrite_response(head, *origin, host, values);
+    *origin = host_rewrite_public(head);
+    head->authority = host;
+    return *origin && host_rewrite_request(head, *origin, host, values);
+}
+
+static void on_head(const struct filter *f, struct exchange *x, enum exchange_side from,
+                    struct http_head *head, const struct body_framing *framing)
+{
+    char *values = NULL;
+    if (change(f, x, head, &values))
+        filter_pass_head(f, x, from, head, framing);
+    else
+        exchange_answer_instead(x, ANSWER_BUSY, EXCHANGE_MEMORY);
+    free(values);
+}
+
+static void on_closed(const struct filter *f, struct exchange *x)
+{
+    free(*origin_kept(f, x));
+}
+
+void host_rewrite_init(struct host_rewrite *r, const char *host)
+{
+    static const struct filter_ops ops = {
+        .memory = sizeof(char *), .head = on_head, .closed = on_closed};
+    *r = (struct host_rewrite){.filter.ops = &ops, .host = host};
+}

@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: MIT
-// Keeps other fields consistent with a replaced Host (--host-header). A service that sees Host:
-// localhost:5000 compares Origin and Referer with that and builds Location from it. So the public
-// origin in the request's Origin and Referer becomes the service's, and the service's origin in the
-// response's Location and Content-Location becomes the public one. Other origins stay.
+// A filter that replaces the Host of requests and keeps other fields consistent with it
+// (--host-header). A service that sees Host: localhost:5000 compares Origin and Referer with that
+// and builds Location from it. So the public origin in the request's Origin and Referer becomes the
+// service's, and the service's origin in the response's Location and Content-Location becomes the
+// public one. Other origins stay.
 #pragma once
-#include "proto/http/message.h"
+#include "filter.h"
 
 enum {
     // Limit on the rewritten values of a head, in which a long Host may be repeated a thousand
     // times. Over it nothing is rewritten.
     HOST_REWRITE_BYTES_MAX = 128 * 1024
 };
+
+struct host_rewrite {
+    struct filter filter;
+    const char *host; // that the service gets
+};
+
+void host_rewrite_init(struct host_rewrite *r, const char *host);
+
+// The parts, for a caller that sends no request on.
 
 // The public origin of a request, "https://HOST:PORT", to be freed; empty if the request names no
 // host. NULL when out of memory.

@@ -41,7 +41,7 @@ static bool read_some(struct http1_conn *h, struct http_head *trailers)
         h->ops->malformed(h, n);
         return false;
     }
-    if (n > 0 && h->ops->count && !h->ops->count(h, (size_t)n, data.len))
+    if (n > 0 && h->ops->count && !h->ops->count(h, (size_t)n))
         return false;
     conn_consume(h->conn, (size_t)n);
     if (data.len > 0)
@@ -64,7 +64,7 @@ __attribute__((noinline)) static bool read_chunked(struct http1_conn *h)
 static bool read_stream(struct http1_conn *h)
 {
     struct slice in = conn_in(h->conn);
-    if (h->ops->count && !h->ops->count(h, in.len, in.len))
+    if (h->ops->count && !h->ops->count(h, in.len))
         return false;
     conn_consume(h->conn, in.len);
     exchange_data(&h->endpoint, in.p, in.len);

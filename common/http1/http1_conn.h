@@ -11,9 +11,9 @@
 struct http1_conn;
 
 struct http1_conn_ops {
-    // Counts bytes of a body, or of an upgraded stream, before they are passed on: as they were
-    // read, and without the chunked coding. False: they have ended the exchange. NULL: not wanted.
-    bool (*count)(struct http1_conn *h, size_t wire_bytes, size_t body_bytes);
+    // Counts bytes of a body, or of an upgraded stream, as they were read, before they are passed
+    // on. False: they have ended the exchange. NULL: not wanted.
+    bool (*count)(struct http1_conn *h, size_t wire_bytes);
     // The body is whole, or the peer has ended an upgraded stream. `trailers`: NULL when there are
     // none.
     void (*whole)(struct http1_conn *h, const struct http_head *trailers);

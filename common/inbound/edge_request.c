@@ -80,20 +80,13 @@ static bool has_place(struct edge *e, const struct http_head *head, enum answer 
 static bool admit(struct edge *e, const struct http_head *head, struct body_framing *framing,
                   enum answer *answer)
 {
-    uint64_t most = edge_limits(e)->body_bytes;
     int error = http1_request_framing(head, framing);
     if (error) {
         *framing = (struct body_framing){BODY_NONE, 0};
         *answer = answer_of_http1(error);
         return false;
     }
-    if (!has_place(e, head, answer))
-        return false;
-    if (most > 0 && framing->kind == BODY_LENGTH && framing->length > most) {
-        *answer = ANSWER_BODY_TOO_LARGE;
-        return false;
-    }
-    return true;
+    return has_place(e, head, answer);
 }
 
 // Whether the request passed a proxy, trusted or not, so that the connection may carry requests of
@@ -185,7 +178,7 @@ static bool read_head(struct edge *e)
 }
 
 // Counts body bytes against the limits of time, size and draining. False when the edge is closed.
-static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
+static bool count_body(struct edge *e, size_t wire_bytes)
 {
     const struct limits *l = edge_limits(e);
     const struct exchange *x = e->h.endpoint.x;
@@ -193,10 +186,6 @@ static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
     e->portion += wire_bytes;
     if (e->clock == CLOCK_BODY && e->portion >= (uint64_t)l->rate * l->body_ms / 1000)
         edge_start_clock(e, CLOCK_BODY);
-    if (l->body_bytes > 0 && x->direction[INBOUND].bytes + body_bytes > l->body_bytes) {
-        edge_abort(e, EXCHANGE_REFUSED, ANSWER_BODY_TOO_LARGE);
-        return false;
-    }
     if (!exchange_is_unwanted(x))
         return true;
     e->drained += wire_bytes;
@@ -206,11 +195,11 @@ static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
     return false;
 }
 
-static bool count(struct http1_conn *h, size_t wire_bytes, size_t body_bytes)
+static bool count(struct http1_conn *h, size_t wire_bytes)
 {
     struct edge *e = edge_of(&h->endpoint);
     if (!h->endpoint.x->upgraded)
-        return count_body(e, wire_bytes, body_bytes);
+        return count_body(e, wire_bytes);
     if (e->clock == CLOCK_HALF_CLOSED)
         edge_start_clock(e, CLOCK_HALF_CLOSED);
     return true;

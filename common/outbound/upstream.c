@@ -32,10 +32,10 @@ void upstream_init(struct upstream *u, struct loop *l, const struct dial_target 
                            .idle_ms = LIMIT_POOL_IDLE_MS,
                            .trust = {unknown, unknown}};
     (void)authority_text(target->host, target->port, u->name);
-    memcpy(u->host, u->name, sizeof(u->host));
 }
 
 void upstream_deinit(struct upstream *u)
 {
+    outbound_end(&u->outbound, ANSWER_UPSTREAM_UNREACHABLE);
     upstream_pool_close(u);
 }

@@ -7,11 +7,6 @@
 #include "proto/http/authority.h"
 #include "proto/list.h"
 
-enum upstream_host {
-    UPSTREAM_HOST_PRESERVE,
-    UPSTREAM_HOST_REPLACE
-};
-
 struct upstream_idle;
 
 // The origin's treatment of idle connections, as far as we have seen it (upstream_pool.h).
@@ -37,8 +32,6 @@ struct upstream {
     struct outbound outbound;
     struct loop *loop;
     struct dial_target target;
-    enum upstream_host host_mode;
-    char host[AUTHORITY_MAX]; // the Host of UPSTREAM_HOST_REPLACE (common/exchange/host_rewrite.h)
     char name[AUTHORITY_MAX]; // HOST:PORT, for people
     uint32_t idle_ms;         // how long a connection is kept for reuse; 0: none is
     struct upstream_list shared;  // for any request

@@ -24,7 +24,6 @@ struct upstream_request {
     struct loop_task free_task;
     struct timeout answer_limit; // from the end of the request to the response head
     enum upstream_request_state state;
-    char *public_origin; // of the request, when its Host is replaced; else NULL
     struct upstream_use use;
     bool pooled; // the connection was used before
     bool keep_alive;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Sends a request to the origin: the endpoint of its exchange.
-#include <stdlib.h>
-#include "common/exchange/host_rewrite.h"
 #include "upstream_internal.h"
 
 static bool add_hop_fields(struct http_head *head, bool chunked, bool keeps)
@@ -19,27 +17,17 @@ static bool add_hop_fields(struct http_head *head, bool chunked, bool keeps)
     return ok && (!chunked || head_add(head, SLICE("Transfer-Encoding"), SLICE("chunked")));
 }
 
-// Replaces Host, and the public origin in Origin and Referer by the origin server's own.
-static bool replace_host(struct upstream_request *r, struct http_head *head, char **values)
-{
-    r->public_origin = host_rewrite_public(head);
-    head->authority = slice_str(r->upstream->host);
-    return r->public_origin &&
-           host_rewrite_request(head, r->public_origin, head->authority, values);
-}
-
 static bool write_head(struct upstream_request *r, const struct http_head *request)
 {
     struct http_head head;
-    char *values = NULL;
     head_copy(&head, request);
-    bool ok = r->upstream->host_mode == UPSTREAM_HOST_PRESERVE || replace_host(r, &head, &values);
-    ok = ok && add_hop_fields(&head, r->h.chunked, upstream_pool_keeps(r->upstream, &r->use));
+    if (head.authority.len == 0) // HTTP/1.0 does not require Host
+        head.authority = slice_str(r->upstream->name);
+    bool ok = add_hop_fields(&head, r->h.chunked, upstream_pool_keeps(r->upstream, &r->use));
     size_t len = ok ? http1_write_request(NULL, 0, &head) : 0;
     char *out = ok ? buf_reserve(&r->waiting, len) : NULL;
     if (out)
         buf_commit(&r->waiting, http1_write_request(out, len, &head));
-    free(values);
     return out != NULL;
 }
 

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "common/exchange/host_rewrite.h"
 #include "proto/http/fields.h"
 #include "upstream_internal.h"
 
@@ -124,17 +123,10 @@ static bool send_head(struct upstream_request *r, struct http_head *head,
                       const struct body_framing *framing)
 {
     struct http_head received;
-    char *values = NULL;
-    if (r->public_origin &&
-        !host_rewrite_response(head, r->public_origin, slice_str(r->upstream->host), &values)) {
-        upstream_request_refuse(r, ANSWER_BUSY);
-        return false;
-    }
     head_copy(&received, head);
     exchange_set_received(&r->h.endpoint, &received);
     strip_fields(head);
     exchange_head(&r->h.endpoint, head, framing);
-    free(values);
     return r->state != REQUEST_CLOSED;
 }
 

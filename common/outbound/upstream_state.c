@@ -7,7 +7,6 @@ static void on_free(struct loop_task *task)
 {
     struct upstream_request *r = container_of(task, struct upstream_request, free_task);
     buf_free(&r->waiting);
-    free(r->public_origin);
     http1_conn_free(&r->h);
     free(r);
 }

@@ -60,32 +60,48 @@ static void abort_stream(struct tunnel_stream *e, enum exchange_outcome why)
     tunnel_stream_discard(e);
 }
 
-// Opens the stream of a request with the number of the visitor's connection in adit-visitor
-// (docs/protocol.md §4.1). Not inlined: stack-clash protection probes every page of a frame that
-// holds a head.
-__attribute__((noinline)) static struct mux_stream *open_with_visitor(struct tunnel_stream *e,
-                                                                      const struct http_head *head,
-                                                                      bool ends)
+enum {
+    DIGITS_MAX = 20 // of a uint64_t
+};
+
+// Writes a number at the end of `out`, and returns its digits.
+static struct slice digits_of(uint64_t number, char out[static DIGITS_MAX])
 {
-    struct http_head with;
-    char digits[24];
-    int len = snprintf(digits, sizeof(digits), "%llu",
-                       (unsigned long long)e->endpoint.x->facts.inbound_id);
-    head_copy(&with, head);
-    // In a full head the field is left out: the agent then closes the connection behind the
-    // request.
-    (void)head_add(&with, SLICE("adit-visitor"), slice_of(digits, (size_t)len));
-    return mux_open(e->mux, &with, ends, e);
+    char *at = out + DIGITS_MAX;
+    do
+        *--at = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    return slice_of(at, (size_t)(out + DIGITS_MAX - at));
+}
+
+// Whether the agent is to know the visitor's connection (docs/protocol.md §4.1).
+static bool tells_visitor(const struct tunnel_stream *e, const struct http_head *head,
+                          const struct body_framing *framing)
+{
+    return e->endpoint.x->facts.inbound_id && mux_peer(e->mux)->visitors &&
+           exchange_limits_reuse(head, framing);
 }
 
 static void outbound_head(struct exchange_endpoint *endpoint, const struct http_head *head,
                           const struct body_framing *framing)
 {
     struct tunnel_stream *e = stream_of(endpoint);
-    bool ends = framing->kind == BODY_NONE && head->upgrade.len == 0;
-    bool tells = endpoint->x->facts.inbound_id && mux_peer(e->mux)->visitors &&
-                 exchange_limits_reuse(head, framing);
-    e->stream = tells ? open_with_visitor(e, head, ends) : mux_open(e->mux, head, ends, e);
+    const struct exchange_facts *facts = &endpoint->x->facts;
+    struct http_head sent;
+    char bind[DIGITS_MAX];
+    char visitor[DIGITS_MAX];
+    const bool ends = framing->kind == BODY_NONE && head->upgrade.len == 0;
+    head_copy(&sent, head);
+    if (!head_add(&sent, SLICE("adit-bind"), digits_of(facts->bind_id, bind)) ||
+        !head_add(&sent, SLICE("adit-id"), slice_str(facts->id))) {
+        tunnel_stream_refuse(e, ANSWER_HEAD_TOO_LARGE, EXCHANGE_REFUSED);
+        return;
+    }
+    // In a full head the visitor is left out: the agent then closes the connection behind the
+    // request.
+    if (tells_visitor(e, head, framing))
+        (void)head_add(&sent, SLICE("adit-visitor"), digits_of(facts->inbound_id, visitor));
+    e->stream = mux_open(e->mux, &sent, ends, e);
     if (!e->stream)
         tunnel_stream_refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
     else

@@ -14,6 +14,8 @@ struct field {
     struct slice name, value;
 };
 
+struct head_copy;
+
 // A request when `method` is set, a response when `status` is, else trailers.
 struct http_head {
     struct slice method, scheme, authority; // request
@@ -66,6 +68,11 @@ static inline void head_copy(struct http_head *to, const struct http_head *from)
 {
     memcpy(to, from, offsetof(struct http_head, fields) + from->field_count * sizeof(struct field));
 }
+
+// A copy that owns its text, in one block of memory, to be freed. NULL: out of memory.
+struct head_copy *head_copy_new(const struct http_head *head);
+// Fills a head with slices of the copy.
+void head_copy_read(const struct head_copy *copy, struct http_head *head);
 
 // Whether repeating a request of this method has no further effect (RFC 9110 §9.2.2).
 bool method_is_idempotent(struct slice method);

@@ -16,7 +16,7 @@ struct site {
 static void on_request(void *ctx, struct exchange *x, struct http_head *head,
                        const struct body_framing *framing)
 {
-    outbound_forward(&((struct site *)ctx)->upstream.outbound, x, head, framing);
+    outbound_forward(&((struct site *)ctx)->upstream.outbound, NULL, x, head, framing);
 }
 
 static void on_visitor(const struct listener *l, int fd, const struct sockaddr_storage *peer)

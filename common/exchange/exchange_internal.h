@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// Shared by the files of the exchange, from the bottom: exchange.c (its life), exchange_pass.c
+// (events), filter.c (what stands between).
+#pragma once
+#include "exchange.h"
+#include "filter.h"
+#include "observers_internal.h"
+#include "outbound.h"
+#include "proto/buf.h"
+
+// A head of one direction that a filter holds, and what came behind it.
+struct exchange_hold {
+    struct exchange *x;
+    struct list_link in_outbound; // of a request: among those held for its outbound
+    const struct filter *by;
+    struct head_copy *head, *trailers; // trailers NULL: none
+    struct body_framing framing;
+    struct buf data;
+    bool finished;
+};
+
+static inline void exchange_end_stall(struct exchange_direction *d, uint64_t now_ns)
+{
+    if (d->stalled_since_ns)
+        d->stalled_ns += now_ns - d->stalled_since_ns;
+    d->stalled_since_ns = 0;
+}
+
+// exchange.c
+// Detaches both endpoints before either gets `closed`; `silent`, which caused this, gets none.
+void exchange_close(struct exchange *x, enum exchange_outcome why,
+                    const struct exchange_endpoint *silent);
+
+// exchange_pass.c
+// Tells observers, once, that the facts about the exchange's way are final.
+void exchange_mark_routed(struct exchange *x);
+// Counts body bytes, and tells observers of them.
+void exchange_count(struct exchange *x, enum exchange_side from, struct slice bytes);
+// The events of a side whose endpoint may have left, past what is held.
+void exchange_send_data(struct exchange *x, enum exchange_side from, struct slice bytes);
+void exchange_send_finish(struct exchange *x, enum exchange_side from,
+                          const struct http_head *trailers, const struct http_head *received);
+// Behind the last filter: gives an event to the other endpoint, if there is one.
+void exchange_deliver_head(struct exchange *x, enum exchange_side from, struct http_head *head,
+                           const struct body_framing *framing);
+void exchange_deliver_data(struct exchange *x, enum exchange_side from, struct slice bytes);
+void exchange_deliver_finish(struct exchange *x, enum exchange_side from,
+                             const struct http_head *trailers);
+
+// filter.c
+// Gives an event to the first filter.
+void filter_enter_head(struct exchange *x, enum exchange_side from, struct http_head *head,
+                       const struct body_framing *framing);
+void filter_enter_data(struct exchange *x, enum exchange_side from, struct slice bytes);
+void filter_enter_finish(struct exchange *x, enum exchange_side from,
+                         const struct http_head *trailers);
+// Keep what follows a head that is held.
+void filter_hold_data(struct exchange *x, enum exchange_side from, struct slice bytes);
+void filter_hold_finish(struct exchange *x, enum exchange_side from,
+                        const struct http_head *trailers);
+// What is held of a request has no taker any more: it ends here, as if it had passed.
+void filter_drop_held(struct exchange *x);
+// Sets the filters of a new exchange. False: out of memory.
+bool filter_begin(struct exchange *x, const struct filter_chain *chain);
+// Frees all that filters have of the exchange.
+void filter_end(struct exchange *x);

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+#include "filter.h"
+#include <assert.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include "exchange_internal.h"
+
+void filter_chain_add(struct filter_chain *c, struct filter *f)
+{
+    const struct filter **last = &c->first[INBOUND];
+    while (*last)
+        last = (const struct filter **)(uintptr_t)&(*last)->next[INBOUND];
+    *last = f;
+    f->next[INBOUND] = NULL;
+    f->next[OUTBOUND] = c->first[OUTBOUND];
+    c->first[OUTBOUND] = f;
+    f->memory_at = c->memory;
+    c->memory += (f->ops->memory + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+}
+
+bool filter_begin(struct exchange *x, const struct filter_chain *chain)
+{
+    x->filters = chain;
+    if (!chain || chain->memory == 0)
+        return true;
+    x->filter_memory = calloc(1, chain->memory);
+    if (!x->filter_memory)
+        x->filters = NULL; // whose memory is not there
+    return x->filter_memory != NULL;
+}
+
+void *filter_memory(const struct filter *f, const struct exchange *x)
+{
+    return (char *)x->filter_memory + f->memory_at;
+}
+
+// From a filter on, to the first one that wants the event, or to the other endpoint.
+
+static void run_head(const struct filter *f, struct exchange *x, enum exchange_side from,
+                     struct http_head *head, const struct body_framing *framing)
+{
+    while (f && !f->ops->head)
+        f = f->next[from];
+    if (f)
+        f->ops->head(f, x, from, head, framing);
+    else
+        exchange_deliver_head(x, from, head, framing);
+}
+
+static void run_data(const struct filter *f, struct exchange *x, enum exchange_side from,
+                     struct slice bytes)
+{
+    while (f && !f->ops->data)
+        f = f->next[from];
+    if (f)
+        f->ops->data(f, x, from, bytes);
+    else
+        exchange_deliver_data(x, from, bytes);
+}
+
+static void run_finish(const struct filter *f, struct exchange *x, enum exchange_side from,
+                       const struct http_head *trailers)
+{
+    while (f && !f->ops->finish)
+        f = f->next[from];
+    if (f)
+        f->ops->finish(f, x, from, trailers);
+    else
+        exchange_deliver_finish(x, from, trailers);
+}
+
+void filter_enter_head(struct exchange *x, enum exchange_side from, struct http_head *head,
+                       const struct body_framing *framing)
+{
+    run_head(x->filters->first[from], x, from, head, framing);
+}
+
+void filter_enter_data(struct exchange *x, enum exchange_side from, struct slice bytes)
+{
+    run_data(x->filters->first[from], x, from, bytes);
+}
+
+void filter_enter_finish(struct exchange *x, enum exchange_side from,
+                         const struct http_head *trailers)
+{
+    run_finish(x->filters->first[from], x, from, trailers);
+}
+
+void filter_pass_head(const struct filter *f, struct exchange *x, enum exchange_side from,
+                      struct http_head *head, const struct body_framing *framing)
+{
+    run_head(f->next[from], x, from, head, framing);
+}
+
+void filter_pass_data(const struct filter *f, struct exchange *x, enum exchange_side from,
+                      struct slice bytes)
+{
+    run_data(f->next[from], x, from, bytes);
+}
+
+void filter_pass_finish(const struct filter *f, struct exchange *x, enum exchange_side from,
+                        const struct http_head *trailers)
+{
+    run_finish(f->next[from], x, from, trailers);
+}
+
+static void free_hold(struct exchange_hold *h)
+{
+    free(h->head);
+    free(h->trailers);
+    buf_free(&h->data);
+    free(h);
+}
+
+// Takes what is held out of the exchange: what passes may be held again, or end the exchange.
+static struct exchange_hold *take_held(struct exchange *x, enum exchange_side from)
+{
+    struct exchange_hold *h = x->hold[from];
+    x->hold[from] = NULL;
+    if (from == INBOUND && x->outbound)
+        list_remove(&x->outbound->held, &h->in_outbound);
+    return h;
+}
+
+void filter_end(struct exchange *x)
+{
+    for (enum exchange_side from = INBOUND; from <= OUTBOUND; from++)
+        if (x->hold[from])
+            free_hold(take_held(x, from));
+    for (const struct filter *f = x->filters->first[INBOUND]; f; f = f->next[INBOUND])
+        if (f->ops->closed)
+            f->ops->closed(f, x);
+    free(x->filter_memory);
+}
+
+void filter_hold(const struct filter *f, struct exchange *x, enum exchange_side from,
+                 const struct http_head *head, const struct body_framing *framing)
+{
+    struct exchange_hold *h = calloc(1, sizeof(*h));
+    assert(!status_is_interim(head->status) && !x->hold[from]);
+    if (h)
+        h->head = head_copy_new(head);
+    if (!h || !h->head) {
+        free(h);
+        exchange_stop(x, ANSWER_BUSY, EXCHANGE_MEMORY);
+        return;
+    }
+    h->x = x;
+    h->by = f;
+    h->framing = *framing;
+    x->hold[from] = h;
+    if (from == INBOUND && x->outbound)
+        list_append(&x->outbound->held, &h->in_outbound);
+}
+
+void filter_hold_data(struct exchange *x, enum exchange_side from, struct slice bytes)
+{
+    struct exchange_direction *d = &x->direction[from];
+    if (!buf_append(&x->hold[from]->data, bytes.p, bytes.len)) {
+        exchange_stop(x, ANSWER_BUSY, EXCHANGE_MEMORY);
+        return;
+    }
+    d->credit -= (int64_t)bytes.len;
+}
+
+void filter_hold_finish(struct exchange *x, enum exchange_side from,
+                        const struct http_head *trailers)
+{
+    struct exchange_hold *h = x->hold[from];
+    h->finished = true;
+    if (!trailers)
+        return;
+    h->trailers = head_copy_new(trailers);
+    if (!h->trailers)
+        exchange_stop(x, ANSWER_BUSY, EXCHANGE_MEMORY);
+}
+
+// Whether the exchange of this inbound goes on.
+static bool lasts(const struct exchange_endpoint *inbound, const struct exchange *x)
+{
+    return inbound->x == x;
+}
+
+static void go_on_head(struct exchange *x, enum exchange_side from, const struct exchange_hold *h)
+{
+    struct http_head head;
+    head_copy_read(h->head, &head);
+    filter_pass_head(h->by, x, from, &head, &h->framing);
+}
+
+static void go_on_data(struct exchange *x, enum exchange_side from, const struct exchange_hold *h)
+{
+    const struct slice bytes = slice_of(buf_at(&h->data), buf_len(&h->data));
+    x->direction[from].credit += (int64_t)bytes.len;
+    exchange_send_data(x, from, bytes);
+}
+
+static void go_on_finish(struct exchange *x, enum exchange_side from,
+                         const struct exchange_hold *h)
+{
+    struct http_head trailers;
+    if (h->trailers)
+        head_copy_read(h->trailers, &trailers);
+    exchange_send_finish(x, from, h->trailers ? &trailers : NULL, h->trailers ? &trailers : NULL);
+}
+
+static void go_on_body(const struct exchange_endpoint *inbound, struct exchange *x,
+                       enum exchange_side from, const struct exchange_hold *h)
+{
+    if (lasts(inbound, x) && buf_len(&h->data) > 0)
+        go_on_data(x, from, h);
+    if (lasts(inbound, x) && h->finished)
+        go_on_finish(x, from, h);
+}
+
+void filter_go_on(struct exchange *x, enum exchange_side from)
+{
+    if (!x->hold[from])
+        return;
+    const struct exchange_endpoint *inbound = x->endpoint[INBOUND];
+    struct exchange_hold *h = take_held(x, from);
+    go_on_head(x, from, h);
+    go_on_body(inbound, x, from, h);
+    free_hold(h);
+}
+
+void filter_drop_held(struct exchange *x)
+{
+    struct exchange_hold *h = take_held(x, INBOUND);
+    x->outbound = NULL;
+    go_on_body(x->endpoint[INBOUND], x, INBOUND, h);
+    free_hold(h);
+}
