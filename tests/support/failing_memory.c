@@ -62,6 +62,16 @@ unsigned failing_memory_end(void)
     return memory.made;
 }
 
+void failing_memory_pause(void)
+{
+    memory.armed = false;
+}
+
+void failing_memory_resume(void)
+{
+    memory.armed = true;
+}
+
 bool failing_memory_has_failed(void)
 {
     return memory.failed;

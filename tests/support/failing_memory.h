@@ -10,6 +10,9 @@
 void failing_memory_begin(unsigned first, unsigned count);
 // From now on none fails or counts. Returns how many were made since failing_memory_begin.
 unsigned failing_memory_end(void);
+// Between the two none fails or counts: what a test allocates itself.
+void failing_memory_pause(void);
+void failing_memory_resume(void);
 // Whether one has failed since the last failing_memory_begin.
 bool failing_memory_has_failed(void);
 
