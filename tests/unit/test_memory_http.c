@@ -160,6 +160,7 @@ static bool visitor_is_answered_by_us(void)
 static void trial(void *ctx)
 {
     const struct script *script = ctx;
+    int descriptor = next_descriptor();
     site.visitor.most = site.service.most = 0;
     site.visitor.lines = script->visitor;
     site.service.lines = script->service;
@@ -182,6 +183,7 @@ static void trial(void *ctx)
         fd = accept4(site.services, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     assert_true(whole || failing_memory_has_failed());
     assert_null(site.o->loop.conns.first);
+    assert_int_equal(next_descriptor(), descriptor);
     assert_int_equal(site.edges.count, 0);
     assert_int_equal(site.edges.admission.shares.count, 0);
 }

@@ -278,6 +278,7 @@ static bool is_complete(void)
 
 static void trial(void *ctx)
 {
+    int descriptor = next_descriptor();
     the.upgrades = *(const bool *)ctx;
     open_sides();
     WAIT(the.o, is_over() || tunnel_state(session_tunnel(the.relay.session)) == TUNNEL_OPEN);
@@ -293,6 +294,7 @@ static void trial(void *ctx)
     (void)failing_memory_end();
     assert_true(complete || failing_memory_has_failed());
     assert_null(the.o->loop.conns.first);
+    assert_int_equal(next_descriptor(), descriptor);
     assert_null(the.relay.endpoint.base.x);
     assert_null(the.agent.endpoint.base.x);
 }
