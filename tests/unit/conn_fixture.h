@@ -107,6 +107,16 @@ static inline void never_time_out(struct owner *o)
             timeout_stop(LIST_ITEM(o->loop.queues[i].timeouts.first, struct timeout, in_queue));
 }
 
+// The descriptor that the next socket gets: as long as none is lost, the same whenever all are
+// closed.
+static inline int next_descriptor(void)
+{
+    int fd = dup(STDIN_FILENO);
+    assert_true(fd >= 0);
+    assert_int_equal(close(fd), 0);
+    return fd;
+}
+
 static inline int listening_socket(struct sockaddr_in *at)
 {
     socklen_t len = sizeof(*at);

@@ -70,6 +70,57 @@ static void an_answer_in_every_form_has_status_code_and_length(void **state)
     }
 }
 
+// Every answer is whole in every form, without a detail and with one of any length; what is over
+// the limit is cut off.
+static void a_detail_of_any_length_leaves_an_answer_whole(void **state)
+{
+    static const size_t lengths[] = {0, 1, ANSWER_DETAIL_MAX - 1, ANSWER_DETAIL_MAX, 1000};
+    static const char *const ends[] = {
+        [ANSWER_TEXT] = "\n", [ANSWER_HTML] = "</html>\n", [ANSWER_JSON] = "}}\n"};
+    static char text[ANSWER_TEXT_MAX];
+    char detail[1001];
+    struct http_head head;
+    struct slice body;
+    (void)state;
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]) * ANSWERS * 3; i++) {
+        size_t length = lengths[i / 3 / ANSWERS];
+        size_t shown = length < ANSWER_DETAIL_MAX ? length : ANSWER_DETAIL_MAX;
+        const struct answer_words words = {(enum answer)(i / 3 % ANSWERS),
+                                           (enum answer_form)(i % 3), detail};
+        uint64_t said = 0;
+        size_t marks = 0;
+        memset(detail, '#', length); // in no other part of any answer but a color
+        detail[length] = 0;
+        answer_make(&words, text, &head, &body);
+        assert_true(slice_to_u64(head_find(&head, SLICE("content-length"))->value, &said));
+        assert_int_equal(said, body.len);
+        assert_int_equal(strlen(body.p), body.len);
+        const char *end = ends[words.form];
+        assert_memory_equal(body.p + body.len - strlen(end), end, strlen(end));
+        for (size_t at = 0; at < body.len; at++)
+            marks += body.p[at] == '#';
+        assert_int_equal(marks, shown + (words.form == ANSWER_HTML ? 3 : 0));
+    }
+}
+
+// Our own words need no escapes in any form.
+static void the_words_of_an_answer_are_plain(void **state)
+{
+    char text[ANSWER_TEXT_MAX];
+    struct http_head head;
+    struct slice body;
+    (void)state;
+    for (int a = 0; a < ANSWERS; a++) {
+        const struct answer_words words = {(enum answer)a, ANSWER_TEXT, ""};
+        answer_make(&words, text, &head, &body);
+        for (size_t i = 0; i < body.len; i++)
+            if (!strchr("\n", body.p[i]) &&
+                (body.p[i] < 0x20 || body.p[i] > 0x7e || strchr("<>&\"\\", body.p[i])))
+                fail_msg("%s", text);
+        assert_memory_equal(answer_code((enum answer)a), "ADIT-", 5);
+    }
+}
+
 static void a_detail_is_escaped_in_its_form(void **state)
 {
     static const struct {
@@ -130,6 +181,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_form_follows_accept),
         cmocka_unit_test(an_answer_in_every_form_has_status_code_and_length),
+        cmocka_unit_test(a_detail_of_any_length_leaves_an_answer_whole),
+        cmocka_unit_test(the_words_of_an_answer_are_plain),
         cmocka_unit_test(a_detail_is_escaped_in_its_form),
         cmocka_unit_test(only_answers_to_come_again_have_retry_after),
         cmocka_unit_test(errors_of_the_parser_have_their_answers),

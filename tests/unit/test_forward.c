@@ -129,6 +129,65 @@ static void a_request_is_forwarded_with_what_the_hop_adds(void **state)
     exchange_discard(f.x);
 }
 
+// All fields that the hop adds stand behind those that pass, and nothing that the visitor says of
+// its way is believed.
+static void the_hops_fields_are_appended_in_the_place_of_the_visitors(void **state)
+{
+    static const struct slice added[][2] = {
+        {{"A", 1}, {"1", 1}},
+        {{"Via", 3}, {"1.0 other", 9}},
+        {{"B", 1}, {"2", 1}},
+        {{"Forwarded", 9}, {"for=192.0.2.1;host=name.localhost;proto=https", 45}},
+        {{"X-Forwarded-For", 15}, {"192.0.2.1", 9}},
+        {{"X-Forwarded-Proto", 17}, {"https", 5}},
+        {{"X-Forwarded-Host", 16}, {"name.localhost", 14}},
+        {{"Via", 3}, {"1.0 " LOOP_ID, 4 + sizeof(LOOP_ID) - 1}},
+    };
+    struct fixture f;
+    (void)state;
+    begin(&f, "GET");
+    f.head.minor_version = 0;
+    add(&f, "X-Forwarded-Proto", "http");
+    add(&f, "A", "1");
+    add(&f, "FORWARDED", "for=203.0.113.9");
+    add(&f, "Via", "1.0 other");
+    add(&f, "x-forwarded-host", "evil.example");
+    add(&f, "B", "2");
+    add(&f, "X-Forwarded-For", "203.0.113.9");
+    assert_true(forward(&f));
+    assert_int_equal(f.head.field_count, sizeof(added) / sizeof(added[0]));
+    for (size_t i = 0; i < f.head.field_count; i++)
+        if (!slice_eq(f.head.fields[i].name, added[i][0]) ||
+            !slice_eq(f.head.fields[i].value, added[i][1]))
+            fail_msg("%.*s: %.*s", (int)f.head.fields[i].name.len, f.head.fields[i].name.p,
+                     (int)f.head.fields[i].value.len, f.head.fields[i].value.p);
+    exchange_discard(f.x);
+}
+
+static void an_authority_that_is_too_long_or_missing_is_not_repeated(void **state)
+{
+    static const size_t lengths[] = {0, 254, 255, 256, 8000};
+    static char host[8000];
+    (void)state;
+    memset(host, 'a', sizeof(host));
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        struct fixture f;
+        begin(&f, "GET");
+        f.head.authority = slice_of(host, lengths[i]);
+        assert_true(forward(&f));
+        assert_int_equal(f.head.authority.len, lengths[i]);
+        const struct field *said = head_find(&f.head, SLICE("x-forwarded-host"));
+        const struct field *forwarded = head_find(&f.head, SLICE("forwarded"));
+        bool repeats = lengths[i] > 0 && lengths[i] < 256;
+        assert_int_equal(said != NULL, repeats);
+        assert_true(!said || slice_eq(said->value, f.head.authority));
+        assert_non_null(forwarded);
+        assert_int_equal(memmem(forwarded->value.p, forwarded->value.len, ";host=", 6) != NULL,
+                         repeats);
+        exchange_discard(f.x);
+    }
+}
+
 static void hop_by_hop_fields_stay_behind(void **state)
 {
     static const char *const names[] = {"Connection",       "X-Named", "Keep-Alive",
@@ -149,18 +208,33 @@ static void hop_by_hop_fields_stay_behind(void **state)
 
 static void a_request_that_came_through_us_is_a_loop(void **state)
 {
-    struct fixture f;
+    static const struct {
+        const char *via, *second; // NULL: there is one
+        bool loops;
+    } cases[] = {
+        {"1.1 " LOOP_ID, NULL, true},
+        {"1.1 other, 1.1 " LOOP_ID, NULL, true},
+        {"1.1 other", "1.1 " LOOP_ID, true},
+        {"HTTP/1.0 ADIT-0123456789ABCDEF (a comment, with a comma), 1.1 b", NULL, true},
+        {"1.1 " LOOP_ID "0", NULL, false}, // of somebody else
+        {"1.1 adit-0123456789abcde", NULL, false},
+        {"1.1 other (1.1 " LOOP_ID ")", NULL, false}, // in a comment
+        {LOOP_ID, NULL, false},                       // a version, without a name
+        {"", NULL, false},
+    };
     (void)state;
-    begin(&f, "GET");
-    add(&f, "Via", "1.1 other, 1.1 " LOOP_ID);
-    assert_false(forward(&f));
-    assert_int_equal(f.visitor.status, 508);
-    assert_string_equal(f.visitor.code, "ADIT-LOOP");
-    exchange_discard(f.x);
-    begin(&f, "GET");
-    add(&f, "Via", "1.1 " LOOP_ID "0"); // of somebody else
-    assert_true(forward(&f));
-    exchange_discard(f.x);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture f;
+        begin(&f, "GET");
+        add(&f, "Via", cases[i].via);
+        if (cases[i].second)
+            add(&f, "via", cases[i].second);
+        if (forward(&f) == cases[i].loops)
+            fail_msg("Via: %s", cases[i].via);
+        assert_int_equal(f.visitor.status, cases[i].loops ? 508 : 0);
+        assert_string_equal(f.visitor.code, cases[i].loops ? "ADIT-LOOP" : "");
+        exchange_discard(f.x);
+    }
 }
 
 static void max_forwards_is_counted_down_for_options_and_trace_alone(void **state)
@@ -173,7 +247,15 @@ static void max_forwards_is_counted_down_for_options_and_trace_alone(void **stat
         {"TRACE", "18446744073709551615", "18446744073709551614"},
         {"GET", "2", "2"},
         {"GET", "0", "0"},
-        {"options", "0", "0"}, // methods are case-sensitive
+        {"options", "0", "0"},                                     // methods are case-sensitive
+        {"TRACE", "18446744073709551616", "18446744073709551616"}, // more than we count
+        {"OPTIONS", "007", "6"},
+        {"HEAD", "0", "0"},
+        {"OPTIONS", "1 ", "1 "},
+        {"OPTIONS", "+1", "+1"},
+        {"TRACE", "0x1", "0x1"},
+        {"TRACE", "1.5", "1.5"},
+        {"TRACE", "0, 1", "0, 1"},
         {"OPTIONS", "x", "x"},
         {"OPTIONS", "-1", "-1"},
         {"OPTIONS", "", ""},
@@ -192,33 +274,46 @@ static void max_forwards_is_counted_down_for_options_and_trace_alone(void **stat
 
 static void max_forwards_of_zero_is_answered_here(void **state)
 {
-    struct fixture f;
+    static const struct {
+        const char *method, *value;
+        uint16_t status;
+        const char *code;
+    } cases[] = {
+        {"OPTIONS", "0", 200, ""},
+        {"OPTIONS", "00", 200, ""},
+        {"TRACE", "0", 501, "ADIT-NOT-IMPLEMENTED"},
+        {"TRACE", "0000000000000000000000000", 501, "ADIT-NOT-IMPLEMENTED"},
+    };
     (void)state;
-    begin(&f, "OPTIONS");
-    add(&f, "Max-Forwards", "0");
-    assert_false(forward(&f));
-    assert_int_equal(f.visitor.status, 200);
-    assert_string_equal(f.visitor.code, "");
-    assert_int_equal(f.visitor.body_bytes, 0);
-    assert_int_equal(f.visitor.finished, 1);
-    exchange_discard(f.x);
-    begin(&f, "TRACE");
-    add(&f, "Max-Forwards", "0");
-    assert_false(forward(&f));
-    assert_int_equal(f.visitor.status, 501);
-    exchange_discard(f.x);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture f;
+        begin(&f, cases[i].method);
+        add(&f, "Max-Forwards", cases[i].value);
+        assert_false(forward(&f));
+        assert_int_equal(f.visitor.status, cases[i].status);
+        assert_string_equal(f.visitor.code, cases[i].code);
+        assert_int_equal(f.visitor.heads, 1);
+        assert_int_equal(f.visitor.body_bytes == 0, cases[i].status == 200);
+        assert_int_equal(f.visitor.finished, 1);
+        exchange_discard(f.x);
+    }
 }
 
+// The hop adds five fields and takes Host away.
 static void a_head_without_room_for_the_hops_fields_is_refused(void **state)
 {
-    struct fixture f;
     (void)state;
-    begin(&f, "GET");
-    while (f.head.field_count < MESSAGE_FIELDS_CAP)
-        add(&f, "X-A", "x");
-    assert_false(forward(&f));
-    assert_int_equal(f.visitor.status, 431);
-    exchange_discard(f.x);
+    for (size_t count = MESSAGE_FIELDS_CAP - 6; count <= MESSAGE_FIELDS_CAP - 1; count++) {
+        struct fixture f;
+        bool fits = count + 5 <= MESSAGE_FIELDS_CAP;
+        begin(&f, "GET");
+        for (size_t i = 0; i < count; i++)
+            add(&f, "X-A", "x");
+        assert_int_equal(forward(&f), fits);
+        assert_int_equal(f.visitor.status, fits ? 0 : 431);
+        assert_true(!fits || f.head.field_count == count + 5);
+        exchange_discard(f.x);
+    }
 }
 
 int main(void)
@@ -226,6 +321,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_loop_id_is_the_name_and_the_id),
         cmocka_unit_test(a_request_is_forwarded_with_what_the_hop_adds),
+        cmocka_unit_test(the_hops_fields_are_appended_in_the_place_of_the_visitors),
+        cmocka_unit_test(an_authority_that_is_too_long_or_missing_is_not_repeated),
         cmocka_unit_test(hop_by_hop_fields_stay_behind),
         cmocka_unit_test(a_request_that_came_through_us_is_a_loop),
         cmocka_unit_test(max_forwards_is_counted_down_for_options_and_trace_alone),

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Each allocation fails in turn: proto reports it or ends a stream, and leaks nothing. The linker
-// redirects the allocations of proto, not those of its libraries, to this file.
+// Each allocation fails in turn: proto reports it or ends a stream, and leaks nothing.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,38 +9,7 @@
 
 #include "proto/buf.h"
 #include "proto/tunnel/tunnel.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static struct {
-    bool armed;
-    unsigned count, fail_at;
-} memory;
-
-static bool runs_out(void)
-{
-    return memory.armed && ++memory.count == memory.fail_at;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return runs_out() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return runs_out() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return runs_out() ? NULL : __real_realloc(old, size);
-}
+#include "tests/support/failing_memory.h"
 
 enum {
     BODY = 70000
@@ -203,31 +171,26 @@ static void scenario(void)
     settle();
 }
 
+static void trial(void *ctx)
+{
+    (void)ctx;
+    memset(&run, 0, sizeof(run));
+    scenario();
+    unsigned made = failing_memory_end();
+    tunnel_free(run.relay.tunnel);
+    tunnel_free(run.agent.tunnel);
+    bool complete = run.agent.received == BODY && run.relay.received == BODY && run.agent.ended &&
+                    run.relay.ended && run.agent.told && run.relay.closed && run.agent.closed;
+    bool reset = run.relay.reset || run.agent.reset;
+    if (!complete && !reset && !run.failed)
+        fail_msg("one of %u allocations failed and nobody has heard", made);
+    assert_true(failing_memory_has_failed() || (complete && !reset && !run.failed));
+}
+
 static void memory_may_run_out_anywhere(void **state)
 {
-    unsigned failures = 0;
-    bool whole = false;
     (void)state;
-    while (!whole) {
-        memset(&run, 0, sizeof(run));
-        memory.count = 0;
-        memory.fail_at = failures + 1;
-        memory.armed = true;
-        scenario();
-        memory.armed = false;
-        tunnel_free(run.relay.tunnel);
-        tunnel_free(run.agent.tunnel);
-        bool complete = run.agent.received == BODY && run.relay.received == BODY &&
-                        run.agent.ended && run.relay.ended && run.agent.told && run.relay.closed &&
-                        run.agent.closed;
-        bool reset = run.relay.reset || run.agent.reset;
-        if (!complete && !reset && !run.failed)
-            fail_msg("allocation %u failed and nobody has heard", memory.fail_at);
-        whole = memory.count < memory.fail_at;
-        assert_true(!whole || (complete && !reset && !run.failed));
-        failures += !whole;
-    }
-    assert_in_range(failures, 20, 1000);
+    assert_in_range(failing_memory_each(trial, NULL), 20, 1000);
 }
 
 static void a_queue_keeps_what_it_has_when_memory_runs_out(void **state)
@@ -235,11 +198,9 @@ static void a_queue_keeps_what_it_has_when_memory_runs_out(void **state)
     struct buf b = {0};
     (void)state;
     assert_true(buf_append(&b, "abc", 3));
-    memory.armed = true;
-    memory.count = 0;
-    memory.fail_at = 1;
+    failing_memory_begin(1, 1);
     bool appended = buf_append(&b, body, sizeof(body));
-    memory.armed = false;
+    (void)failing_memory_end();
     assert_false(appended);
     assert_int_equal(buf_len(&b), 3);
     assert_memory_equal(buf_at(&b), "abc", 3);
