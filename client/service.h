@@ -34,7 +34,7 @@ bool service_take_keepalive(struct service *s, const char *value);
 void service_url(const struct service *s, char out[static SERVICE_URL_MAX]);
 // Initialises an upstream for the service (upstream_deinit).
 void service_init(const struct service *s, struct upstream *u, struct loop *l);
-// Adds to a chain the filter that replaces Host, if the command line wants that. `s` and `u` outlive
-// the chain.
+// Adds to a chain the filter that replaces Host, if the command line wants that. `s` and `u`
+// outlive the chain.
 void service_add_filter(const struct service *s, const struct upstream *u, struct host_rewrite *f,
                         struct filter_chain *c);

@@ -19,9 +19,9 @@ struct front {
     struct routes *routes;
     struct agents *agents;
     struct relay_log *log;
-    const struct recorder *recorder; // NULL: nothing is recorded
-    const char *domain;              // lower case
-    const char *token;               // empty: anyone may open a tunnel; may change
+    const struct recorder *recorder;    // NULL: nothing is recorded
+    const char *domain;                 // lower case
+    const char *token;                  // empty: anyone may open a tunnel; may change
     const struct filter_chain *filters; // of what goes to agents
     struct token_failures failures;
 };

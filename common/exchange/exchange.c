@@ -110,6 +110,7 @@ struct exchange *exchange_new(struct exchange_endpoint *inbound, const struct ht
 void exchange_attach(struct exchange *x, struct exchange_endpoint *outbound)
 {
     x->endpoint[OUTBOUND] = outbound;
+    x->strip = outbound->ops->strip;
     outbound->x = x;
     outbound->side = OUTBOUND;
 }
@@ -126,7 +127,7 @@ static void free_exchange(struct exchange *x)
 
 // Detaches both endpoints before either gets `closed`; `silent`, which caused this, gets none.
 void exchange_close(struct exchange *x, enum exchange_outcome why,
-                           const struct exchange_endpoint *silent)
+                    const struct exchange_endpoint *silent)
 {
     if (x->direction[OUTBOUND].ended && !x->upgraded)
         why = EXCHANGE_COMPLETE;

@@ -61,6 +61,9 @@ struct exchange_ops {
                    enum exchange_outcome why);
     // Inbound: gives its connection away (exchange_take). NULL: it has none to give.
     struct conn *(*take)(struct exchange_endpoint *e);
+    // Outbound: removes from a response head what ends at this hop, once filters and observers have
+    // seen it. NULL: nothing does.
+    void (*strip)(struct http_head *response);
 };
 
 // Embedded in the object that speaks for one side.
@@ -106,7 +109,7 @@ struct exchange_observer {
     // The request goes to an outbound, or we answer it: visitor, tunnel and upstream of `x->facts`
     // are final.
     void (*routed)(void *ctx, struct exchange *x);
-    // A response head as received, hop-by-hop fields included; interim ones too.
+    // A response head as the filters let it pass, hop-by-hop fields included; interim ones too.
     void (*head)(void *ctx, struct exchange *x, const struct http_head *response);
     // The response head is malformed: `bytes` is the part of the head that has been received.
     void (*bad_head)(void *ctx, struct exchange *x, struct slice bytes);
@@ -130,6 +133,7 @@ struct exchange {
     const struct filter_chain *filters;       // filter.h; NULL: none
     void *filter_memory;                      // of all filters of the chain
     struct exchange_hold *hold[2];            // by sender: what a filter holds; NULL: nothing
+    void (*strip)(struct http_head *head);    // exchange_ops.strip of the outbound
     const struct exchange_observer *observer; // first of a chain; may be NULL
     void *note[EXCHANGE_NOTES];               // by enum exchange_note
     struct timeout progress_timer;            // of client/display/long_exchanges
@@ -229,8 +233,8 @@ static inline bool exchange_has_request(const struct exchange *x)
            (d->framing.kind == BODY_LENGTH && d->bytes >= d->framing.length);
 }
 
-// Sets the head or trailers as received, which observers get in place of the filtered ones of the
-// exchange_head or exchange_finish that follows at once.
+// Sets the trailers as received, which observers get in place of the stripped ones of the
+// exchange_finish that follows at once.
 void exchange_set_received(struct exchange_endpoint *from, const struct http_head *received);
 // Tells observers of a malformed response head. `detail` says what is wrong: a phrase of printable
 // ASCII without a full stop. exchange_refuse must follow.

@@ -33,7 +33,7 @@ void exchange_set_received(struct exchange_endpoint *from, const struct http_hea
         from->x->received = received;
 }
 
-// The head for observers: the one set by exchange_set_received, else the one passed on.
+// The trailers for observers: those set by exchange_set_received, else those passed on.
 static const struct http_head *take_received(struct exchange *x, const struct http_head *passed_on)
 {
     const struct http_head *received = x->received;
@@ -75,14 +75,25 @@ static void deliver_request(struct exchange *x, struct http_head *head,
         to->ops->head(to, head, framing);
 }
 
+static void deliver_response(struct exchange *x, struct http_head *head,
+                             const struct body_framing *framing)
+{
+    struct exchange_endpoint *inbound = x->endpoint[INBOUND];
+    tell_head(x, head);
+    if (!status_is_interim(head->status))
+        x->facts.status = head->status;
+    if (x->strip)
+        x->strip(head);
+    inbound->ops->head(inbound, head, framing);
+}
+
 void exchange_deliver_head(struct exchange *x, enum exchange_side from, struct http_head *head,
                            const struct body_framing *framing)
 {
-    struct exchange_endpoint *inbound = x->endpoint[INBOUND];
     if (from == INBOUND)
         deliver_request(x, head, framing);
     else
-        inbound->ops->head(inbound, head, framing);
+        deliver_response(x, head, framing);
 }
 
 void exchange_deliver_data(struct exchange *x, enum exchange_side from, struct slice bytes)
@@ -118,7 +129,6 @@ static void respond_head(struct exchange *x, struct http_head *head,
         exchange_close(x, EXCHANGE_PROTOCOL, NULL);
         return;
     }
-    tell_head(x, take_received(x, head));
     if (x->facts.heard_ns == 0) // an outbound that reads bytes has set an earlier time
         x->facts.heard_ns = now_ns;
     if (interim) {
@@ -127,7 +137,6 @@ static void respond_head(struct exchange *x, struct http_head *head,
     } else {
         x->direction[OUTBOUND].begun = true;
         x->direction[OUTBOUND].framing = *framing;
-        x->facts.status = head->status;
         x->facts.answered_ns = now_ns;
         x->upgraded = framing->kind == BODY_TUNNEL;
     }

@@ -9,7 +9,7 @@ void filter_chain_add(struct filter_chain *c, struct filter *f)
 {
     const struct filter **last = &c->first[INBOUND];
     while (*last)
-        last = (const struct filter **)(uintptr_t)&(*last)->next[INBOUND];
+        last = (const struct filter **)(uintptr_t) & (*last)->next[INBOUND];
     *last = f;
     f->next[INBOUND] = NULL;
     f->next[OUTBOUND] = c->first[OUTBOUND];
@@ -195,8 +195,7 @@ static void go_on_data(struct exchange *x, enum exchange_side from, const struct
     exchange_send_data(x, from, bytes);
 }
 
-static void go_on_finish(struct exchange *x, enum exchange_side from,
-                         const struct exchange_hold *h)
+static void go_on_finish(struct exchange *x, enum exchange_side from, const struct exchange_hold *h)
 {
     struct http_head trailers;
     if (h->trailers)

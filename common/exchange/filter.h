@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Filters stand in a chain between the inbound and the outbound of an exchange. Each event of either
-// direction goes through the chain on its way: a filter passes it on, changed or not, answers the
-// request itself, or holds the direction and goes on later. Observers see what the sender sent, and
-// change nothing (exchange.h). Answers of our own pass no filter.
+// Filters stand in a chain between the inbound and the outbound of an exchange. Each event of
+// either direction goes through the chain on its way: a filter passes it on, changed or not,
+// answers the request itself, or holds the direction and goes on later. Observers see what the
+// sender sent, and change nothing (exchange.h). Answers of our own pass no filter.
 #pragma once
 #include "exchange.h"
 
 struct filter;
 
 // A function may be NULL: the event passes unchanged. It ends in one of three ways: it passes the
-// event on by filter_pass_…; ends the exchange by exchange_stop; or holds it by filter_hold. What it
-// passes on needs to live until the call returns. `from` is the side of the sender.
+// event on by filter_pass_…; ends the exchange by exchange_stop; or holds it by filter_hold. What
+// it passes on needs to live until the call returns. `from` is the side of the sender.
 struct filter_ops {
     size_t memory; // bytes that the filter has for each exchange (filter_memory)
     // An interim response has a head alone; more heads follow.

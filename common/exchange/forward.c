@@ -45,8 +45,8 @@ static bool apply_max_forwards(struct exchange *x, struct http_head *head, char 
     return false;
 }
 
-static void forward_request(const struct filter *filter, struct exchange *x,
-                            struct http_head *head, const struct body_framing *framing)
+static void forward_request(const struct filter *filter, struct exchange *x, struct http_head *head,
+                            const struct body_framing *framing)
 {
     char max_forwards[24];
     char added[FIELDS_SCRATCH];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A filter that makes a request head fit to be forwarded, in the relay and in the proxy alike (RFC 9110 §7.6,
-// docs/protocol.md §6).
+// A filter that makes a request head fit to be forwarded, in the relay and in the proxy alike (RFC
+// 9110 §7.6, docs/protocol.md §6).
 #pragma once
 #include "filter.h"
 #include "proto/http/fields.h"
@@ -20,7 +20,7 @@ struct forward {
     const char *loop_id; // our pseudonym in Via, by which we detect loops
 };
 
-// Decrements Max-Forwards, strips hop-by-hop fields, adds the forwarding fields and Via by the facts
-// of the exchange, its visitor and scheme, and turns Host into the authority. Answers a request that
-// goes no further.
+// Decrements Max-Forwards, strips hop-by-hop fields, adds the forwarding fields and Via by the
+// facts of the exchange, its visitor and scheme, and turns Host into the authority. Answers a
+// request that goes no further.
 void forward_init(struct forward *f, const char *loop_id);

@@ -37,6 +37,7 @@ struct edge {
     bool keep_alive, version_10;
     bool awaits_continue;         // the visitor holds its body back until a 100 (RFC 9110 §10.1.1)
     bool until_close;             // the response ends with the connection
+    bool too_large;               // we have answered 413: the rest of the body is not read
     size_t portion;               // bytes of body since the clock was started
     size_t drained;               // bytes of unwanted body
     struct client_address client; // of the current request
@@ -68,7 +69,7 @@ static inline bool edge_leaves_answers_unread(const struct edge *e)
 // ends.
 static inline bool edge_may_drain(const struct edge *e)
 {
-    if (e->awaits_continue || e->drained > LIMIT_DRAIN_BYTES)
+    if (e->awaits_continue || e->too_large || e->drained > LIMIT_DRAIN_BYTES)
         return false;
     return e->h.body.kind != BODY_LENGTH || e->h.body.remaining <= LIMIT_DRAIN_BYTES;
 }

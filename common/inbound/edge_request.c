@@ -21,7 +21,7 @@ static void begin_exchange(struct edge *e, const struct http_head *head,
     e->state = EDGE_EXCHANGE;
     e->keep_alive = http1_keeps_alive(head);
     e->version_10 = head->minor_version == 0;
-    e->h.chunked = e->until_close = false;
+    e->h.chunked = e->until_close = e->too_large = false;
     e->drained = 0;
     e->awaits_continue = framing_has_body(framing) && expects_continue(head);
     admission_set_busy(e->place);

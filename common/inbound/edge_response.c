@@ -38,9 +38,10 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
     bool of_unknown_length = framing->kind == BODY_CHUNKED || framing->kind == BODY_UNTIL_CLOSE;
     e->h.chunked = of_unknown_length && !e->version_10;
     e->until_close = of_unknown_length && e->version_10;
+    e->too_large = head->status == 413 && e->h.endpoint.x->facts.refused;
     // After an early response the rest of the request is often unwanted; and a visitor that got no
     // 100 may send its body or not, so a body could not be told from the next request.
-    if (e->until_close || edge_must_end(e))
+    if (e->until_close || e->too_large || edge_must_end(e))
         e->keep_alive = false;
     bool says_upgrade = head->upgrade.len > 0 && head->upgrade.len <= 255;
     struct slice date = {0};

@@ -32,8 +32,8 @@ struct upstream {
     struct outbound outbound;
     struct loop *loop;
     struct dial_target target;
-    char name[AUTHORITY_MAX]; // HOST:PORT, for people
-    uint32_t idle_ms;         // how long a connection is kept for reuse; 0: none is
+    char name[AUTHORITY_MAX];     // HOST:PORT, for people
+    uint32_t idle_ms;             // how long a connection is kept for reuse; 0: none is
     struct upstream_list shared;  // for any request
     struct upstream_list kept;    // each for one visitor's connection
     struct upstream_list closing; // not reusable: the origin is about to close them

@@ -94,4 +94,5 @@ const struct exchange_ops upstream_request_ops = {
     .finish = endpoint_finish,
     .credit = endpoint_credit,
     .closed = endpoint_closed,
+    .strip = upstream_strip,
 };

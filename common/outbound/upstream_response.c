@@ -109,25 +109,13 @@ static void learn(struct upstream_request *r, const struct http_head *head)
 
 // Strips adit-* fields from the origin's response, except adit-error on a 508: there the origin is
 // the relay, which has found a loop.
-static void strip_fields(struct http_head *head)
+void upstream_strip(struct http_head *head)
 {
     const struct field *error = head_find(head, SLICE("adit-error"));
     bool loop = head->status == 508 && error && slice_eq(error->value, SLICE("ADIT-LOOP"));
     fields_strip_hop_by_hop(head);
     if (loop)
         (void)head_add(head, SLICE("Adit-Error"), SLICE("ADIT-LOOP"));
-}
-
-// Passes a response head on. False when that has ended the request.
-static bool send_head(struct upstream_request *r, struct http_head *head,
-                      const struct body_framing *framing)
-{
-    struct http_head received;
-    head_copy(&received, head);
-    exchange_set_received(&r->h.endpoint, &received);
-    strip_fields(head);
-    exchange_head(&r->h.endpoint, head, framing);
-    return r->state != REQUEST_CLOSED;
 }
 
 static bool read_head(struct upstream_request *r)
@@ -165,11 +153,10 @@ static bool read_head(struct upstream_request *r)
     conn_consume(r->h.conn, (size_t)n); // the head's bytes stay in place
     if (!interim)
         learn(r, &head);
-    if (!send_head(r, &head, &framing))
-        return false;
+    exchange_head(&r->h.endpoint, &head, &framing);
     if (r->state == REQUEST_BODY && http1_body_done(&r->h.body))
         finish(r, NULL);
-    return true;
+    return r->state != REQUEST_CLOSED;
 }
 
 static void abort_body(struct upstream_request *r, int error)

@@ -188,8 +188,7 @@ static inline void begin(struct fixture *f, struct ends *e, const struct http_he
     e->x->facts.tunnel = "web";
 }
 
-static inline void send_on(struct ends *e, const struct http_head *head,
-                           struct body_framing framing)
+static inline void send_on(struct ends *e, struct http_head *head, struct body_framing framing)
 {
     exchange_attach(e->x, &e->service);
     exchange_head(&e->visitor, head, &framing);

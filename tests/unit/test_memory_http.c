@@ -5,7 +5,7 @@
 #include <netinet/tcp.h>
 
 #include "common/exchange/forward.h"
-#include "common/inbound/edge.h"
+#include "common/exchange/host_rewrite.h"
 #include "common/inbound/edge_set.h"
 #include "common/outbound/upstream.h"
 #include "conn_fixture.h"
@@ -43,31 +43,33 @@ static struct {
     struct sockaddr_in visitors_at, services_at;
     struct edge_set edges;
     struct upstream upstream;
+    struct forward forward;
+    struct host_rewrite host_rewrite;
+    struct filter_chain filters;
     struct actor visitor, service;
 } site;
 
 // The only lines that know how edge, exchange and upstream meet.
-static void on_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
+static void on_request(void *ctx, struct exchange *x, struct http_head *head,
                        const struct body_framing *framing)
 {
-    const struct forward_hop hop = {edge_visitor(e), "https", "adit-0123456789abcdef"};
-    struct forward_scratch scratch;
     (void)ctx;
-    if (!forward_request(x, head, &hop, &scratch))
-        return;
-    if (upstream_attach(&site.upstream, x))
-        exchange_head(edge_endpoint(e), head, framing);
-    else
-        exchange_answer(x, ANSWER_BUSY);
+    outbound_forward(&site.upstream.outbound, &site.filters, x, head, framing);
 }
 
 static void open_site(void)
 {
     struct dial_target target = {.host = "127.0.0.1", .port = ntohs(site.services_at.sin_port)};
     upstream_init(&site.upstream, &site.o->loop, &target);
-    site.upstream.host_mode = UPSTREAM_HOST_REPLACE;
-    site.edges =
-        (struct edge_set){.loop = &site.o->loop, .request = on_request, .shared_domain = "example"};
+    site.filters = (struct filter_chain){0};
+    forward_init(&site.forward, "adit-0123456789abcdef");
+    host_rewrite_init(&site.host_rewrite, site.upstream.name);
+    filter_chain_add(&site.filters, &site.forward.filter);
+    filter_chain_add(&site.filters, &site.host_rewrite.filter);
+    site.edges = (struct edge_set){.loop = &site.o->loop,
+                                   .handler.request = on_request,
+                                   .scheme = "https",
+                                   .shared_domain = "example"};
     exchange_ids_init(&site.edges.ids, 1);
 }
 

@@ -11,6 +11,7 @@
 
 #include "common/exchange/forward.h"
 #include "common/exchange/host_rewrite.h"
+#include "common/exchange/outbound.h"
 #include "common/inbound/admission.h"
 #include "tests/support/failing_memory.h"
 #include "tests/support/name_files.h"
@@ -263,6 +264,16 @@ static void on_unwanted(struct exchange_endpoint *e)
 static const struct exchange_ops visitor_ops = {
     .head = on_head, .data = on_data, .finish = on_finish, .unwanted = on_unwanted};
 
+static bool have_no_room(struct outbound *o, struct exchange *x, enum answer *why)
+{
+    (void)o;
+    (void)x;
+    *why = ANSWER_BUSY;
+    return false;
+}
+
+static const struct outbound_ops nobody_ops = {have_no_room};
+
 // All that an exchange needs is its own memory: it forwards, answers and ends without any more.
 static void an_exchange_answers_without_memory(void **state)
 {
@@ -272,8 +283,12 @@ static void an_exchange_answers_without_memory(void **state)
         struct visitor v = {.endpoint.ops = &visitor_ops};
         struct http_head get = {
             .method = SLICE("GET"), .target = SLICE("/"), .authority = SLICE("name.example")};
-        const struct forward_hop hop = {SLICE("192.0.2.1"), "https", vias[0] + 4};
-        struct forward_scratch scratch;
+        const struct body_framing none = {BODY_NONE, 0};
+        struct outbound nobody = {.ops = &nobody_ops};
+        struct forward forward;
+        struct filter_chain chain = {0};
+        forward_init(&forward, vias[0] + 4);
+        filter_chain_add(&chain, &forward.filter);
         assert_true(head_add(&get, SLICE("Via"), slice_str(vias[i])));
         failing_memory_begin(1, 1);
         assert_null(exchange_new(&v.endpoint, &get, NULL));
@@ -282,11 +297,8 @@ static void an_exchange_answers_without_memory(void **state)
         struct exchange *x = exchange_new(&v.endpoint, &get, NULL);
         assert_non_null(x);
         failing_memory_begin(1, 1);
-        bool goes_on = forward_request(x, &get, &hop, &scratch);
-        if (goes_on)
-            exchange_answer(x, ANSWER_BUSY);
-        assert_int_equal(goes_on, i == 1);
-        assert_int_equal(v.status, goes_on ? 503 : 508);
+        outbound_forward(&nobody, &chain, x, &get, &none);
+        assert_int_equal(v.status, i == 1 ? 503 : 508);
         assert_true(v.finished);
         exchange_discard(x);
         assert_int_equal(failing_memory_end(), 0);

@@ -123,15 +123,21 @@ static void on_credit(struct exchange_endpoint *e, size_t len)
     (void)len;
 }
 
-static void on_closed(struct exchange_endpoint *e, enum exchange_outcome why)
+static void on_closed(struct exchange_endpoint *e, const struct exchange *x,
+                      enum exchange_outcome why)
 {
+    (void)x;
     assert_false(endpoint_of(e)->closed);
     endpoint_of(e)->closed = true;
     endpoint_of(e)->why = why;
 }
 
-static const struct exchange_ops visitor_ops = {visitor_head,     on_data,   on_finish,
-                                                visitor_unwanted, on_credit, on_closed};
+static const struct exchange_ops visitor_ops = {.head = visitor_head,
+                                                .data = on_data,
+                                                .finish = on_finish,
+                                                .unwanted = visitor_unwanted,
+                                                .credit = on_credit,
+                                                .closed = on_closed};
 static const struct exchange_ops service_ops = {.head = service_head,
                                                 .data = on_data,
                                                 .finish = service_finish,
@@ -156,6 +162,8 @@ static void begin_exchange(void)
         the.told = true;
         return;
     }
+    memcpy(x->facts.id, "1m8a4jp1njsgb7c5", EXCHANGE_ID_LEN);
+    x->facts.bind_id = 1;
     struct tunnel_stream *e = tunnel_stream_outbound(
         &the.o->loop, tunnel_mux(session_tunnel(the.relay.session)), wake, &the.relay);
     if (!e) {
@@ -169,11 +177,10 @@ static void begin_exchange(void)
         send_body(visitor);
 }
 
-static void on_request(void *ctx, struct mux_stream *s, struct http_head *request, bool end)
+static void on_request(void *ctx, struct mux_stream *s, struct http_head *request,
+                       const struct body_framing *framing, bool end)
 {
     struct side *side = ctx;
-    struct body_framing framing;
-    assert_true(tunnel_stream_framing(request, end, &framing));
     struct tunnel_stream *e = tunnel_stream_inbound(&the.o->loop, s, wake, side);
     struct exchange *x = e ? exchange_new(&e->endpoint, request, NULL) : NULL;
     if (!x) {
@@ -185,7 +192,7 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
         return;
     }
     exchange_attach(x, &side->endpoint.base);
-    exchange_head(&e->endpoint, request, &framing);
+    exchange_head(&e->endpoint, request, framing);
     if (end && e->endpoint.x)
         exchange_finish(&e->endpoint, NULL);
 }
