@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The events that one endpoint sends to the other: counted, told to the observers, passed through
 // the filters, delivered.
+#include <assert.h>
 #include <stdlib.h>
 #include "exchange_internal.h"
 
@@ -216,6 +217,7 @@ void exchange_send_finish(struct exchange *x, enum exchange_side from,
 {
     struct exchange_direction *d = &x->direction[from];
     const struct exchange_endpoint *inbound = x->endpoint[INBOUND];
+    assert(inbound); // an inbound stays until its response is whole
     if (d->ended)
         return;
     if (d->framing.kind == BODY_LENGTH && !x->upgraded && d->bytes != d->framing.length) {

@@ -191,7 +191,7 @@ static void begin(struct fixture *f, const char *method)
 }
 
 // Sends the request head on, with a body of this length.
-static void ask(struct fixture *f, const char *method, uint64_t length)
+static inline void ask(struct fixture *f, const char *method, uint64_t length)
 {
     const struct body_framing framing = {length ? BODY_LENGTH : BODY_NONE, length};
     struct http_head head = request_head(method);
