@@ -2,68 +2,113 @@
 #include "spelling.h"
 #include "proto/http/chars.h"
 
-// Names whose usual spelling is not Title-Case, by length: those of the IANA registry of HTTP field
-// names, and a few unregistered ones that are always written so. Those of one length are one
-// string, so that a search reads few cache lines.
-static const char *const spelled[] = {
-    [2] = "IM TE",
-    [3] = "DAV DNT DPR ECT NEL P3P PEP RTT TCN TTL URI",
-    [4] = "A-IM ALPN DASL DPoP ETag SLUG",
-    [5] = "C-PEP",
-    [6] = "AS2-To OSCORE",
-    [7] = "Sec-GPC",
-    [8] = "AS2-From CDN-Loop PEP-Info UA-Color UA-Media",
-    [9] = "Accept-CH Expect-CT Sec-CH-UA SourceMap UA-Pixels X-Real-IP",
-    [10] = "C-PEP-Info Content-ID DPoP-Nonce GetProfile PICS-Label SoapAction Status-URI",
-    [11] = "AS2-Version CMCD-Object CMCD-Status CMSD-Static Content-DPR Content-MD5 Critical-CH",
-    [12] = "CMCD-Request CMCD-Session CMSD-Dynamic MIME-Version X-CSRF-Token X-WebKit-CSP",
-    [13] = "Last-Event-ID MS-Author-Via OData-Version ProfileObject UA-Resolution",
-    [14] = "Cal-Managed-ID HTTP2-Settings OData-EntityId Sec-CH-UA-Arch",
-    [15] = ("Differential-ID EDIINT-Features OData-Isolation Sec-CH-UA-Model UA-Windowpixels "
-            "X-UA-Compatible"),
-    [16] = "CalDAV-Timezones OData-MaxVersion Sec-CH-UA-Mobile WWW-Authenticate X-XSS-Protection",
-    [17] = "CDN-Cache-Control OSLC-Core-Version Sec-CH-UA-Bitness Sec-WebSocket-Key",
-    [18] = "Sec-CH-UA-Platform",
-    [19] = "AMP-Cache-Transform",
-    [20] = "Sec-WebSocket-Accept",
-    [21] = "Sec-WebSocket-Version",
-    [22] = ("Sec-CH-UA-Full-Version Sec-WebSocket-Protocol X-DNS-Prefetch-Control "
-            "X-HTTP-Method-Override"),
-    [24] = "Sec-WebSocket-Extensions",
-    [25] = "Optional-WWW-Authenticate",
-    [26] = "Sec-CH-UA-Platform-Version",
-    [27] = "Sec-CH-UA-Full-Version-List",
+enum {
+    SPELLED_MAX = 27 // length of the longest name below
+};
+
+// The place of the names of one length that begin with one letter, of either case.
+#define AT(length, letter) ((length)*32 + ((letter)&31))
+
+// Names whose usual spelling is not Title-Case: those of the IANA registry of HTTP field names, and
+// a few unregistered ones that are always written so. Most names find no string at their place.
+static const char *const spelled[AT(SPELLED_MAX + 1, 0)] = {
+    [AT(2, 'I')] = "IM",
+    [AT(2, 'T')] = "TE",
+    [AT(3, 'D')] = "DAV DNT DPR",
+    [AT(3, 'E')] = "ECT",
+    [AT(3, 'N')] = "NEL",
+    [AT(3, 'P')] = "P3P PEP",
+    [AT(3, 'R')] = "RTT",
+    [AT(3, 'T')] = "TCN TTL",
+    [AT(3, 'U')] = "URI",
+    [AT(4, 'A')] = "A-IM ALPN",
+    [AT(4, 'D')] = "DASL DPoP",
+    [AT(4, 'E')] = "ETag",
+    [AT(4, 'S')] = "SLUG",
+    [AT(5, 'C')] = "C-PEP",
+    [AT(6, 'A')] = "AS2-To",
+    [AT(6, 'O')] = "OSCORE",
+    [AT(7, 'S')] = "Sec-GPC",
+    [AT(8, 'A')] = "AS2-From",
+    [AT(8, 'C')] = "CDN-Loop",
+    [AT(8, 'P')] = "PEP-Info",
+    [AT(8, 'U')] = "UA-Color UA-Media",
+    [AT(9, 'A')] = "Accept-CH",
+    [AT(9, 'E')] = "Expect-CT",
+    [AT(9, 'S')] = "Sec-CH-UA SourceMap",
+    [AT(9, 'U')] = "UA-Pixels",
+    [AT(9, 'X')] = "X-Real-IP",
+    [AT(10, 'C')] = "C-PEP-Info Content-ID",
+    [AT(10, 'D')] = "DPoP-Nonce",
+    [AT(10, 'G')] = "GetProfile",
+    [AT(10, 'P')] = "PICS-Label",
+    [AT(10, 'S')] = "SoapAction Status-URI",
+    [AT(11, 'A')] = "AS2-Version",
+    [AT(11, 'C')] = "CMCD-Object CMCD-Status CMSD-Static Content-DPR Content-MD5 Critical-CH",
+    [AT(12, 'C')] = "CMCD-Request CMCD-Session CMSD-Dynamic",
+    [AT(12, 'M')] = "MIME-Version",
+    [AT(12, 'X')] = "X-CSRF-Token X-WebKit-CSP",
+    [AT(13, 'L')] = "Last-Event-ID",
+    [AT(13, 'M')] = "MS-Author-Via",
+    [AT(13, 'O')] = "OData-Version",
+    [AT(13, 'P')] = "ProfileObject",
+    [AT(13, 'U')] = "UA-Resolution",
+    [AT(14, 'C')] = "Cal-Managed-ID",
+    [AT(14, 'H')] = "HTTP2-Settings",
+    [AT(14, 'O')] = "OData-EntityId",
+    [AT(14, 'S')] = "Sec-CH-UA-Arch",
+    [AT(15, 'D')] = "Differential-ID",
+    [AT(15, 'E')] = "EDIINT-Features",
+    [AT(15, 'O')] = "OData-Isolation",
+    [AT(15, 'S')] = "Sec-CH-UA-Model",
+    [AT(15, 'U')] = "UA-Windowpixels",
+    [AT(15, 'X')] = "X-UA-Compatible",
+    [AT(16, 'C')] = "CalDAV-Timezones",
+    [AT(16, 'O')] = "OData-MaxVersion",
+    [AT(16, 'S')] = "Sec-CH-UA-Mobile",
+    [AT(16, 'W')] = "WWW-Authenticate",
+    [AT(16, 'X')] = "X-XSS-Protection",
+    [AT(17, 'C')] = "CDN-Cache-Control",
+    [AT(17, 'O')] = "OSLC-Core-Version",
+    [AT(17, 'S')] = "Sec-CH-UA-Bitness Sec-WebSocket-Key",
+    [AT(18, 'S')] = "Sec-CH-UA-Platform",
+    [AT(19, 'A')] = "AMP-Cache-Transform",
+    [AT(20, 'S')] = "Sec-WebSocket-Accept",
+    [AT(21, 'S')] = "Sec-WebSocket-Version",
+    [AT(22, 'S')] = "Sec-CH-UA-Full-Version Sec-WebSocket-Protocol",
+    [AT(22, 'X')] = "X-DNS-Prefetch-Control X-HTTP-Method-Override",
+    [AT(24, 'S')] = "Sec-WebSocket-Extensions",
+    [AT(25, 'O')] = "Optional-WWW-Authenticate",
+    [AT(26, 'S')] = "Sec-CH-UA-Platform-Version",
+    [AT(27, 'S')] = "Sec-CH-UA-Full-Version-List",
 };
 
 // NULL: the name is written in Title-Case.
 static const char *spelling_of(struct slice name)
 {
-    const char *s = name.len < sizeof(spelled) / sizeof(spelled[0]) ? spelled[name.len] : NULL;
+    const char *s = name.len > 0 && name.len <= SPELLED_MAX
+                        ? spelled[AT(name.len, (unsigned char)name.p[0])]
+                        : NULL;
     for (; s; s = s[name.len] ? s + name.len + 1 : NULL)
-        if (((unsigned char)*s & 0x1f) == ((unsigned char)name.p[0] & 0x1f) &&
-            slice_ieq(name, slice_of(s, name.len)))
+        if (slice_ieq(name, slice_of(s, name.len)))
             return s;
     return NULL;
-}
-
-static inline bool is_upper(char c)
-{
-    return char_is(c, CHAR_UPPER);
 }
 
 // Overwrites a name in lower case with its default spelling: the registered one, or Title-Case.
 static void spell_by_default(char *name, size_t len)
 {
     const char *known = spelling_of(slice_of(name, len));
-    bool first = true;
     if (known) {
         memcpy(name, known, len);
         return;
     }
-    for (size_t i = 0; i < len; i++) {
-        if (first && name[i] >= 'a' && name[i] <= 'z')
-            name[i] = (char)(name[i] & ~0x20);
-        first = name[i] == '-';
+    for (char *at = name, *end = name + len; at < end; at++) {
+        if (*at >= 'a' && *at <= 'z')
+            *at = (char)(*at & ~0x20);
+        at = memchr(at, '-', (size_t)(end - at));
+        if (!at)
+            return;
     }
 }
 
@@ -75,7 +120,7 @@ static bool is_default(struct slice name)
         return memcmp(name.p, known, name.len) == 0;
     for (size_t i = 0; i < name.len; i++) {
         char c = name.p[i];
-        if (first ? c >= 'a' && c <= 'z' : is_upper(c))
+        if (first ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z')
             return false;
         first = c == '-';
     }
