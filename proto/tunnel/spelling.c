@@ -171,18 +171,36 @@ static struct slice host_of(const struct http_head *head)
     return head->host_name.len > 0 ? head->host_name : SLICE("Host");
 }
 
-static size_t count_departures(const struct http_head *head, enum base base)
+static bool has_departure(const struct http_head *head)
 {
     struct slice host = host_of(head);
-    size_t count = host.len > 0 && !is_base(host, base);
+    if (host.len > 0 && !is_base(host, BASE_DEFAULT))
+        return true;
     for (size_t i = 0; i < head->field_count; i++)
-        count += !is_base(head->fields[i].name, base);
-    return count;
+        if (!is_base(head->fields[i].name, BASE_DEFAULT))
+            return true;
+    return false;
+}
+
+// 1 when only the default spells the name so, -1 when only lower case does.
+static int compare_bases(struct slice name)
+{
+    return (int)is_base(name, BASE_DEFAULT) - (int)is_base(name, BASE_LOWER);
+}
+
+// The base from which fewer names depart.
+static enum base better_base(const struct http_head *head)
+{
+    struct slice host = host_of(head);
+    int more = host.len > 0 ? compare_bases(host) : 0;
+    for (size_t i = 0; i < head->field_count; i++)
+        more += compare_bases(head->fields[i].name);
+    return more < 0 ? BASE_LOWER : BASE_DEFAULT;
 }
 
 size_t spelling_bound(const struct http_head *head)
 {
-    if (count_departures(head, BASE_DEFAULT) == 0)
+    if (!has_departure(head))
         return 0;
     size_t room = sizeof("*,Host");
     for (size_t i = 0; i < head->field_count; i++)
@@ -215,9 +233,7 @@ size_t spelling_write(const struct http_head *head, char *out)
     struct name_list l = {.out = out};
     struct slice host = host_of(head);
     size_t from = 0;
-    enum base base = count_departures(head, BASE_LOWER) < count_departures(head, BASE_DEFAULT)
-                         ? BASE_LOWER
-                         : BASE_DEFAULT;
+    enum base base = better_base(head);
     if (base == BASE_LOWER)
         put(&l, SLICE("*"));
     if (host.len > 0 && !is_base(host, base))
