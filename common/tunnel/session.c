@@ -115,12 +115,23 @@ static void enter_tunnel(struct session *s)
     s->in_tunnel = true;
 }
 
-// Behind it: does what session_close could not do meanwhile.
+static void queue_flush(struct session *s)
+{
+    s->woken = false;
+    if (mux_has_borrowed(tunnel_mux(s->tunnel)))
+        loop_queue_settle(s->loop, &s->settle);
+    else if (is_open(s))
+        loop_queue(s->loop, &s->flush);
+}
+
+// Behind it: does what session_close and session_wake could not do meanwhile.
 static void leave_tunnel(struct session *s)
 {
     s->in_tunnel = false;
     if (s->closed)
         lose_link(s);
+    else if (s->woken)
+        queue_flush(s);
 }
 
 // Gives the tunnel the time, by which it measures round trips and rates.
@@ -188,11 +199,10 @@ static void on_message(struct session *s, const struct ws_event *e)
     }
     enter_tunnel(s);
     int error = tunnel_recv(s->tunnel, e->bytes, e->len, e->last);
+    s->woken = s->woken || !error; // an acknowledgement may be due
     leave_tunnel(s);
     if (error)
         end_tunnel(s, error);
-    else
-        session_wake(s);
 }
 
 // A Close frame: two bytes of code, and perhaps "retry MS" (docs/protocol.md §1).
@@ -356,10 +366,11 @@ struct tunnel *session_tunnel(const struct session *s)
 
 void session_wake(struct session *s)
 {
-    if (mux_has_borrowed(tunnel_mux(s->tunnel)))
-        loop_queue_settle(s->loop, &s->settle);
-    else if (is_open(s))
-        loop_queue(s->loop, &s->flush);
+    // The many events of one message wake once.
+    if (s->in_tunnel)
+        s->woken = true;
+    else
+        queue_flush(s);
 }
 
 bool session_has_link(const struct session *s)

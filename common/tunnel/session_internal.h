@@ -37,6 +37,7 @@ struct session {
     bool left;                  // session_leave was called
     bool closed;                // session_close was called
     bool in_tunnel;             // the tunnel is on the stack: its link and streams stay
+    bool woken;                 // meanwhile: session_wake was called
     struct session_close close; // once `left` or `closed`
 };
 

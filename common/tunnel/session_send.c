@@ -101,9 +101,10 @@ static int write_long(struct session *s)
 
 int session_write_message(struct session *s)
 {
-    if (!tunnel_wants_send(s->tunnel)) {
-        tunnel_idle(s->tunnel);
-        return 0;
-    }
-    return mux_has_bodies(tunnel_mux(s->tunnel)) ? write_long(s) : write_short(s);
+    if (!mux_has_bodies(tunnel_mux(s->tunnel)))
+        return write_short(s);
+    if (tunnel_wants_send(s->tunnel)) // else no block of memory is needed
+        return write_long(s);
+    tunnel_idle(s->tunnel);
+    return 0;
 }

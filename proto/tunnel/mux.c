@@ -107,7 +107,6 @@ void mux_free(struct mux *m)
     while (m->streams.first)
         mux_stream_free(mux_next(m, NULL));
     free(m->text);
-    free(m->refs);
     free(m->head);
     free(m->nva);
     buf_free(&m->spelling);

@@ -44,9 +44,7 @@ static void enforce_window(struct mux *m, struct frame *f)
 {
     if (f->type != NGHTTP2_DATA || !f->stream)
         return;
-    int32_t window = nghttp2_session_get_stream_effective_local_window_size(m->session, f->id);
-    int32_t used = nghttp2_session_get_stream_effective_recv_data_length(m->session, f->id);
-    if ((int64_t)f->len <= (int64_t)window - used)
+    if ((int64_t)f->len <= nghttp2_session_get_stream_local_window_size(m->session, f->id))
         return;
     mux_stream_reset(f->stream, NGHTTP2_FLOW_CONTROL_ERROR);
     f->stream = NULL;

@@ -47,11 +47,6 @@ struct mux_stream {
     bool queued;          // in mux->events
 };
 
-// A received field: offsets into mux->text, which may move while it grows.
-struct mux_field_ref {
-    uint32_t name, name_len, value, value_len;
-};
-
 enum {
     MUX_FRAME_HEAD = 9,    // RFC 9113 §4.1
     MUX_FIELDS_BESIDE = 8, // pseudo-fields, those of the upgrade and of the spelling
@@ -66,7 +61,8 @@ struct mux {
     nghttp2_session *session;
     nghttp2_data_provider body; // mux_read_data, of every stream
     struct list streams;
-    struct list events; // streams whose `drained` or `closed` is to be called
+    struct mux_stream *found; // by the last search for an id; NULL: none, or it is closed
+    struct list events;       // streams whose `drained` or `closed` is to be called
     size_t stream_count;
     size_t unread;
     size_t waiting; // streams with body bytes to send and a window to send them in
@@ -91,13 +87,10 @@ struct mux {
     uint64_t stray;      // body bytes that the peer may have sent to closed streams
     struct flood_budget flood_budget;
     // the head being received
-    char *text;
-    size_t text_len, text_cap;
-    size_t ref_count;
-    bool head_broken;       // too large, or a field without a name
-    struct http_head *head; // allocated with the first head
-    struct mux_field_ref *refs;
-    size_t ref_cap;
+    struct http_head *head; // allocated with the first head; its text lies in `text`
+    char *text;             // MUX_HEAD_MAX bytes, allocated with it
+    size_t text_len;
+    bool head_broken; // malformed or too large: what follows is not kept
     // the output of mux_send
     char *out;
     size_t out_len, out_cap;
@@ -162,8 +155,14 @@ static inline void mux_window_set(struct mux_stream *s, uint32_t window, uint32_
 void mux_window_finish(struct mux_stream *s);
 // Shrinks the windows of readers that have stopped, and of streams that need less.
 void mux_window_tick(struct mux *m);
-// NULL when there is no such stream, or when it was reset.
-struct mux_stream *mux_stream_by_id(struct mux *m, int32_t id);
+// Asks nghttp2 for a stream. NULL when there is no such stream, or when it was reset.
+struct mux_stream *mux_stream_find(struct mux *m, int32_t id);
+// The same; asks only when the last search was for another stream. A frame causes one search.
+static inline struct mux_stream *mux_stream_by_id(struct mux *m, int32_t id)
+{
+    struct mux_stream *s = m->found;
+    return s && s->id == id ? s : mux_stream_find(m, id);
+}
 // Events wait until nghttp2 returns, since their handlers may free the stream.
 void mux_queue_event(struct mux_stream *s);
 void mux_dispatch_events(struct mux *m);

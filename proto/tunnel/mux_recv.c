@@ -3,48 +3,22 @@
 #include <stdlib.h>
 #include "mux_internal.h"
 
-static bool text_reserve(struct mux *m, size_t more)
+static bool reserve_head(struct mux *m)
 {
-    if (more > MUX_HEAD_MAX - m->text_len)
-        return false;
-    if (m->text_len + more <= m->text_cap)
-        return true;
-    size_t cap = m->text_cap ? m->text_cap * 2 : 1024;
-    while (cap < m->text_len + more)
-        cap *= 2;
-    char *text = realloc(m->text, cap);
-    if (!text)
-        return false;
-    m->text = text;
-    m->text_cap = cap;
-    return true;
+    if (!m->head)
+        m->head = malloc(sizeof(*m->head));
+    if (!m->text)
+        m->text = malloc(MUX_HEAD_MAX);
+    return m->head && m->text;
 }
 
-// Makes room for one more field; starts small, as most heads are.
-static bool ref_reserve(struct mux *m)
+static struct slice text_add(struct mux *m, const uint8_t *bytes, size_t len)
 {
-    const size_t most = MESSAGE_FIELDS_CAP + MUX_FIELDS_BESIDE;
-    if (m->ref_count < m->ref_cap)
-        return true;
-    if (m->ref_cap == most)
-        return false;
-    size_t cap = m->ref_cap ? m->ref_cap * 2 : 64;
-    cap = cap < most ? cap : most;
-    struct mux_field_ref *refs = realloc(m->refs, cap * sizeof(*refs));
-    if (!refs)
-        return false;
-    m->refs = refs;
-    m->ref_cap = cap;
-    return true;
-}
-
-static uint32_t text_add(struct mux *m, const uint8_t *bytes, size_t len)
-{
-    uint32_t at = (uint32_t)m->text_len;
+    char *at = m->text + m->text_len;
     if (len > 0)
-        memcpy(m->text + m->text_len, bytes, len);
+        memcpy(at, bytes, len);
     m->text_len += len;
-    return at;
+    return slice_of(at, len);
 }
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user_data)
@@ -62,31 +36,10 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     (void)session;
     (void)frame;
     m->text_len = 0;
-    m->ref_count = 0;
     m->head_broken = false;
-    return 0;
-}
-
-// NOLINTNEXTLINE(readability-function-size): the library's signature
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
-                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
-                     void *user_data)
-{
-    struct mux *m = user_data;
-    (void)session;
-    (void)frame;
-    (void)flags;
-    if (m->head_broken) // a few bytes of HPACK may expand to millions of fields
-        return flood_budget_spend(&m->flood_budget, 1) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-    if (name_len == 0 || !ref_reserve(m) || !text_reserve(m, name_len + value_len)) {
-        m->head_broken = true;
-        return 0;
-    }
-    struct mux_field_ref *ref = &m->refs[m->ref_count++];
-    ref->name = text_add(m, name, name_len);
-    ref->name_len = (uint32_t)name_len;
-    ref->value = text_add(m, value, value_len);
-    ref->value_len = (uint32_t)value_len;
+    if (!reserve_head(m))
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    head_init(m->head);
     return 0;
 }
 
@@ -118,29 +71,39 @@ static bool take_pseudo(struct slice name, struct slice value, struct http_head 
     return true;
 }
 
-// Builds the head from the received fields. False when it is malformed or too large.
-static bool take_head(const struct mux *m, struct http_head *head)
+// Adds a field to the head being received. False when the head is malformed or has too many.
+static bool take_field(struct mux *m, struct slice name, struct slice value)
 {
     const struct slice upgrade_name = m->profile->upgrade_field;
-    head_init(head);
-    if (m->head_broken)
+    struct http_head *head = m->head;
+    if (name.p[0] == ':')
+        return take_pseudo(name, value, head);
+    if (upgrade_name.len == 0 || !slice_eq(name, upgrade_name))
+        return head_add(head, name, value);
+    if (head->upgrade.p)
         return false;
-    for (size_t i = 0; i < m->ref_count; i++) {
-        const struct mux_field_ref *ref = &m->refs[i];
-        struct slice name = slice_of(m->text + ref->name, ref->name_len);
-        struct slice value = slice_of(m->text + ref->value, ref->value_len);
-        if (name.p[0] == ':') {
-            if (!take_pseudo(name, value, head))
-                return false;
-        } else if (upgrade_name.len > 0 && slice_eq(name, upgrade_name)) {
-            if (head->upgrade.p)
-                return false;
-            head->upgrade = value;
-        } else if (!head_add(head, name, value)) {
-            return false;
-        }
-    }
+    head->upgrade = value;
     return true;
+}
+
+// NOLINTNEXTLINE(readability-function-size): the library's signature
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+                     void *user_data)
+{
+    struct mux *m = user_data;
+    (void)session;
+    (void)frame;
+    (void)flags;
+    if (m->head_broken) // a few bytes of HPACK may expand to millions of fields
+        return flood_budget_spend(&m->flood_budget, 1) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (name_len == 0 || name_len + value_len > MUX_HEAD_MAX - m->text_len) {
+        m->head_broken = true;
+        return 0;
+    }
+    struct slice kept = text_add(m, name, name_len);
+    m->head_broken = !take_field(m, kept, text_add(m, value, value_len));
+    return 0;
 }
 
 static bool has_request_fields(const struct http_head *head)
@@ -198,6 +161,7 @@ static int recv_request(struct mux *m, int32_t id, struct http_head *head, bool 
     struct mux_stream *s = mux_stream_new(m, id, NULL);
     if (!s || nghttp2_session_set_stream_user_data(m->session, id, s))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
+    m->found = s;
     s->head_received = true;
     s->peer_finished = end;
     m->handler->head(m->ctx, s, head, &framing, end);
@@ -221,15 +185,12 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
 {
     int32_t id = frame->hd.stream_id;
     bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
-    struct mux_stream *s = mux_stream_by_id(m, id);
-    if (!s && (m->role == MUX_RELAY || frame->headers.cat != NGHTTP2_HCAT_REQUEST))
+    bool begins = m->role == MUX_AGENT && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+    struct mux_stream *s = begins ? NULL : mux_stream_by_id(m, id);
+    if (!s && !begins)
         return 0; // of a stream that we have reset
-    if (!m->head)
-        m->head = malloc(sizeof(*m->head));
     struct http_head *head = m->head;
-    if (!head)
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-    bool valid = take_head(m, head);
+    bool valid = !m->head_broken;
     if (valid && s && s->head_received) {
         recv_trailers(m, s, head, end);
         return 0;

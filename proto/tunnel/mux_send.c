@@ -25,8 +25,9 @@ static size_t data_room(const struct mux_stream *s)
 ssize_t mux_read_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
                       uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
-    const struct mux *m = user_data;
-    struct mux_stream *s = nghttp2_session_get_stream_user_data(session, id);
+    struct mux *m = user_data;
+    struct mux_stream *s = mux_stream_by_id(m, id);
+    (void)session;
     (void)buf;
     (void)source;
     if (!s)

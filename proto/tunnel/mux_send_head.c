@@ -63,27 +63,26 @@ static size_t max_fields(const struct mux *m)
     return m->peer.fields ? MESSAGE_FIELDS_CAP : MESSAGE_FIELDS_DEFAULT;
 }
 
-// Whether the peer accepts a head of this size. nghttp2 drops a larger one silently.
-static bool peer_takes(const struct mux *m, const struct http_head *head, size_t count)
-{
-    const nghttp2_nv *nva = m->nva;
-    size_t size = 0;
-    if (head->field_count > max_fields(m))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        if (nva[i].namelen > MUX_FIELD_MAX || nva[i].valuelen > MUX_FIELD_MAX)
-            return false;
-        size += nva[i].namelen + nva[i].valuelen;
-    }
-    return size <= MUX_HEAD_MAX;
-}
-
 size_t mux_head_size(const nghttp2_nv *nva, size_t count)
 {
-    size_t size = 0;
+    size_t size = count * FIELD_OVERHEAD;
     for (size_t i = 0; i < count; i++)
-        size += nva[i].namelen + nva[i].valuelen + FIELD_OVERHEAD;
+        size += nva[i].namelen + nva[i].valuelen;
     return size;
+}
+
+// The size of the head in m->nva, or 0 when the peer does not accept it: nghttp2 would drop it
+// silently.
+static size_t size_for_peer(const struct mux *m, const struct http_head *head, size_t count)
+{
+    const nghttp2_nv *nva = m->nva;
+    if (head->field_count > max_fields(m))
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        if (nva[i].namelen > MUX_FIELD_MAX || nva[i].valuelen > MUX_FIELD_MAX)
+            return 0;
+    size_t size = mux_head_size(nva, count);
+    return size <= MUX_HEAD_MAX + count * FIELD_OVERHEAD ? size : 0;
 }
 
 static size_t nv_request(struct mux *m, const struct http_head *head)
@@ -137,30 +136,34 @@ struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool en
     if (!nv_reserve(m, head))
         return NULL;
     size_t count = nv_request(m, head);
-    const nghttp2_nv *nva = m->nva;
-    struct mux_stream *s = peer_takes(m, head, count) ? mux_stream_new(m, 0, user) : NULL;
+    size_t size = size_for_peer(m, head, count);
+    struct mux_stream *s = size > 0 ? mux_stream_new(m, 0, user) : NULL;
     if (!s)
         return NULL;
     s->head_sent = true;
     s->finished = end;
     if (keep_request(s, head))
-        s->id = nghttp2_submit_request(m->session, NULL, nva, count, end ? NULL : &m->body, s);
+        s->id = nghttp2_submit_request(m->session, NULL, m->nva, count, end ? NULL : &m->body, s);
     if (s->id <= 0) {
         mux_stream_free(s);
         return NULL;
     }
-    m->heads += mux_head_size(nva, count);
+    m->heads += size;
     return s;
 }
 
-static int respond_final(struct mux_stream *s, const nghttp2_nv *nva, size_t count, bool end)
+static int respond_final(struct mux_stream *s, size_t count, bool end)
 {
+    struct mux *m = s->mux;
     s->head_sent = true;
     s->finished = end;
-    if (nghttp2_submit_response(s->mux->session, s->id, nva, count, end ? NULL : &s->mux->body))
-        return MUX_E_MEMORY;
-    s->mux->heads += mux_head_size(nva, count);
-    return 0;
+    return nghttp2_submit_response(m->session, s->id, m->nva, count, end ? NULL : &m->body);
+}
+
+static int respond_interim(struct mux_stream *s, size_t count)
+{
+    struct mux *m = s->mux;
+    return nghttp2_submit_headers(m->session, NGHTTP2_FLAG_NONE, s->id, NULL, m->nva, count, NULL);
 }
 
 int mux_respond(struct mux_stream *s, const struct http_head *head, bool end)
@@ -183,15 +186,14 @@ int mux_respond_dated(struct mux_stream *s, const struct http_head *head, struct
     size_t count = nv_fields(m, 1, head, sent.upgrade);
     if (date.len > 0 && head->field_count < max_fields(m))
         m->nva[count++] = nv_of(SLICE("date"), date);
-    if (!peer_takes(m, head, count))
+    size_t size = size_for_peer(m, head, count);
+    if (size == 0)
         return MUX_E_HEAD;
-    if (sent.status >= 200)
-        return respond_final(s, m->nva, count, end);
-    if (m->heads >= m->limits.heads)
+    if (sent.status < 200 && m->heads >= m->limits.heads)
         return MUX_E_FULL;
-    if (nghttp2_submit_headers(m->session, NGHTTP2_FLAG_NONE, s->id, NULL, m->nva, count, NULL))
+    if (sent.status < 200 ? respond_interim(s, count) : respond_final(s, count, end))
         return MUX_E_MEMORY;
-    m->heads += mux_head_size(m->nva, count);
+    m->heads += size;
     return 0;
 }
 
@@ -223,7 +225,8 @@ int mux_keep_trailers(struct mux_stream *s, const struct http_head *trailers)
 {
     if (!nv_reserve(s->mux, trailers))
         return MUX_E_MEMORY;
-    if (!peer_takes(s->mux, trailers, nv_fields(s->mux, 0, trailers, trailers->upgrade)))
+    size_t count = nv_fields(s->mux, 0, trailers, trailers->upgrade);
+    if (size_for_peer(s->mux, trailers, count) == 0)
         return MUX_E_HEAD;
     s->trailers = copy_trailers(trailers);
     return s->trailers ? 0 : MUX_E_MEMORY;

@@ -40,6 +40,18 @@ ptrdiff_t mux_stream_room(const struct mux_stream *s, int32_t most)
     return (window < most ? window : most) - (ptrdiff_t)mux_stream_queued(s);
 }
 
+struct mux_stream *mux_stream_find(struct mux *m, int32_t id)
+{
+    m->found = id != 0 ? nghttp2_session_get_stream_user_data(m->session, id) : NULL;
+    return m->found;
+}
+
+static void forget_found(struct mux_stream *s)
+{
+    if (s->mux->found == s)
+        s->mux->found = NULL;
+}
+
 // Drops the body bytes that were not sent.
 static void drop_queue(struct mux_stream *s)
 {
@@ -57,6 +69,7 @@ void mux_stream_free(struct mux_stream *s)
     list_remove(&m->streams, &s->in_streams);
     m->stream_count--;
     m->unread -= s->unread;
+    forget_found(s);
     drop_queue(s);
     mux_window_set(s, 0, 0);
     free(s->trailers);
@@ -70,6 +83,7 @@ void mux_stream_close(struct mux_stream *s, uint32_t reset)
     s->unread = 0;
     if (!s->peer_finished)
         mux_expect_stray(s->mux, mux_window_granted(s));
+    forget_found(s);
     drop_queue(s);
     s->closed = true;
     s->reset = reset;
@@ -90,11 +104,6 @@ void mux_stream_reset(struct mux_stream *s, uint32_t code)
     (void)nghttp2_session_set_stream_user_data(m->session, s->id, NULL);
     (void)nghttp2_submit_rst_stream(m->session, NGHTTP2_FLAG_NONE, s->id, code);
     mux_stream_close(s, code);
-}
-
-struct mux_stream *mux_stream_by_id(struct mux *m, int32_t id)
-{
-    return nghttp2_session_get_stream_user_data(m->session, id);
 }
 
 void mux_queue_event(struct mux_stream *s)

@@ -115,13 +115,9 @@ static int recv_stream(struct pipe *p, const uint8_t *buf, size_t len, struct pi
     return (int)n;
 }
 
-int pipe_recv(struct pipe *p, const uint8_t *buf, size_t len, struct pipe_event *e)
+// Takes one part of a message: its kind, its offset, a record's head or payload.
+static int recv_part(struct pipe *p, const uint8_t *buf, size_t len, struct pipe_event *e)
 {
-    e->kind = PIPE_EVENT_NONE;
-    if (len == 0)
-        return 0;
-    if (len > PIPE_RECORD_MAX)
-        len = PIPE_RECORD_MAX;
     if (p->kind == 0) {
         p->kind = buf[0];
         p->head_len = 0;
@@ -134,6 +130,20 @@ int pipe_recv(struct pipe *p, const uint8_t *buf, size_t len, struct pipe_event 
     if (p->head_len < sizeof(p->head))
         return recv_offset(p, buf, len);
     return p->kind == PIPE_ACK ? PIPE_E_MESSAGE : recv_stream(p, buf, len, e);
+}
+
+int pipe_recv(struct pipe *p, const uint8_t *buf, size_t len, struct pipe_event *e)
+{
+    size_t at = 0;
+    e->kind = PIPE_EVENT_NONE;
+    len = min_size(len, PIPE_RECORD_MAX);
+    while (at < len && e->kind == PIPE_EVENT_NONE) {
+        int n = recv_part(p, buf + at, len - at, e);
+        if (n < 0)
+            return n;
+        at += (size_t)n;
+    }
+    return (int)at;
 }
 
 int pipe_recv_end(struct pipe *p, struct pipe_event *e)

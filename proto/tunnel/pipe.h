@@ -91,10 +91,18 @@ struct pipe_event {
     struct slice bytes; // valid until the next call
 };
 
+// Whether the message being received, of which `next` is the next byte, has bytes of the stream or
+// acknowledges some.
+static inline bool pipe_is_data(const struct pipe *p, uint8_t next)
+{
+    uint8_t kind = p->kind ? p->kind : next;
+    return kind >= PIPE_DATA && kind <= PIPE_DATA_ASK;
+}
+
 void pipe_init(struct pipe *p);
 void pipe_deinit(struct pipe *p);
 
-// Feeds bytes of one link message, which may come in pieces. > 0: consumed, with at most one event;
+// Feeds bytes of one link message, which may come in pieces. > 0: consumed, with one event or all;
 // < 0: pipe_error, the pipe is dead.
 int pipe_recv(struct pipe *p, const uint8_t *buf, size_t len, struct pipe_event *e);
 

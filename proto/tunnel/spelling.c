@@ -2,89 +2,97 @@
 #include "spelling.h"
 #include "proto/http/chars.h"
 
-#define LETTER(c) (1U << ((unsigned)(c)&0x1fU))
+enum {
+    SPELLED_MAX = 27 // length of the longest name below
+};
 
-// Names whose usual spelling is not Title-Case, by length: those of the IANA registry of HTTP field
-// names, and a few unregistered ones that are always written so. Those of one length are one
-// string, so that a search reads few cache lines; `letters` are those that they begin with.
-static const struct {
-    uint32_t letters;
-    const char *names;
-} spelled[] = {
-    [2] = {LETTER('I') | LETTER('T'), "IM TE"},
-    [3] = {LETTER('D') | LETTER('E') | LETTER('N') | LETTER('P') | LETTER('R') | LETTER('T') |
-               LETTER('U'),
-           "DAV DNT DPR ECT NEL P3P PEP RTT TCN TTL URI"},
-    [4] = {LETTER('A') | LETTER('D') | LETTER('E') | LETTER('S'), "A-IM ALPN DASL DPoP ETag SLUG"},
-    [5] = {LETTER('C'), "C-PEP"},
-    [6] = {LETTER('A') | LETTER('O'), "AS2-To OSCORE"},
-    [7] = {LETTER('S'), "Sec-GPC"},
-    [8] = {LETTER('A') | LETTER('C') | LETTER('P') | LETTER('U'),
-           "AS2-From CDN-Loop PEP-Info UA-Color UA-Media"},
-    [9] = {LETTER('A') | LETTER('E') | LETTER('S') | LETTER('U') | LETTER('X'),
-           "Accept-CH Expect-CT Sec-CH-UA SourceMap UA-Pixels X-Real-IP"},
-    [10] = {LETTER('C') | LETTER('D') | LETTER('G') | LETTER('P') | LETTER('S'),
-            ("C-PEP-Info Content-ID DPoP-Nonce GetProfile PICS-Label SoapAction "
-             "Status-URI")},
-    [11] = {LETTER('A') | LETTER('C'),
-            ("AS2-Version CMCD-Object CMCD-Status CMSD-Static Content-DPR "
-             "Content-MD5 Critical-CH")},
-    [12] = {LETTER('C') | LETTER('M') | LETTER('X'),
-            ("CMCD-Request CMCD-Session CMSD-Dynamic MIME-Version X-CSRF-Token "
-             "X-WebKit-CSP")},
-    [13] = {LETTER('L') | LETTER('M') | LETTER('O') | LETTER('P') | LETTER('U'),
-            "Last-Event-ID MS-Author-Via OData-Version ProfileObject UA-Resolution"},
-    [14] = {LETTER('C') | LETTER('H') | LETTER('O') | LETTER('S'),
-            "Cal-Managed-ID HTTP2-Settings OData-EntityId Sec-CH-UA-Arch"},
-    [15] = {LETTER('D') | LETTER('E') | LETTER('O') | LETTER('S') | LETTER('U') | LETTER('X'),
-            ("Differential-ID EDIINT-Features OData-Isolation Sec-CH-UA-Model "
-             "UA-Windowpixels X-UA-Compatible")},
-    [16] = {LETTER('C') | LETTER('O') | LETTER('S') | LETTER('W') | LETTER('X'),
-            ("CalDAV-Timezones OData-MaxVersion Sec-CH-UA-Mobile WWW-Authenticate "
-             "X-XSS-Protection")},
-    [17] = {LETTER('C') | LETTER('O') | LETTER('S'),
-            ("CDN-Cache-Control OSLC-Core-Version Sec-CH-UA-Bitness "
-             "Sec-WebSocket-Key")},
-    [18] = {LETTER('S'), "Sec-CH-UA-Platform"},
-    [19] = {LETTER('A'), "AMP-Cache-Transform"},
-    [20] = {LETTER('S'), "Sec-WebSocket-Accept"},
-    [21] = {LETTER('S'), "Sec-WebSocket-Version"},
-    [22] = {LETTER('S') | LETTER('X'),
-            ("Sec-CH-UA-Full-Version Sec-WebSocket-Protocol X-DNS-Prefetch-Control "
-             "X-HTTP-Method-Override")},
-    [24] = {LETTER('S'), "Sec-WebSocket-Extensions"},
-    [25] = {LETTER('O'), "Optional-WWW-Authenticate"},
-    [26] = {LETTER('S'), "Sec-CH-UA-Platform-Version"},
-    [27] = {LETTER('S'), "Sec-CH-UA-Full-Version-List"},
+// The place of the names of one length that begin with one letter, of either case.
+#define AT(length, letter) ((length)*32 + ((letter)&31))
+
+// Names whose usual spelling is not Title-Case: those of the IANA registry of HTTP field names, and
+// a few unregistered ones that are always written so. Most names find no string at their place.
+static const char *const spelled[AT(SPELLED_MAX + 1, 0)] = {
+    [AT(2, 'I')] = "IM",
+    [AT(2, 'T')] = "TE",
+    [AT(3, 'D')] = "DAV DNT DPR",
+    [AT(3, 'E')] = "ECT",
+    [AT(3, 'N')] = "NEL",
+    [AT(3, 'P')] = "P3P PEP",
+    [AT(3, 'R')] = "RTT",
+    [AT(3, 'T')] = "TCN TTL",
+    [AT(3, 'U')] = "URI",
+    [AT(4, 'A')] = "A-IM ALPN",
+    [AT(4, 'D')] = "DASL DPoP",
+    [AT(4, 'E')] = "ETag",
+    [AT(4, 'S')] = "SLUG",
+    [AT(5, 'C')] = "C-PEP",
+    [AT(6, 'A')] = "AS2-To",
+    [AT(6, 'O')] = "OSCORE",
+    [AT(7, 'S')] = "Sec-GPC",
+    [AT(8, 'A')] = "AS2-From",
+    [AT(8, 'C')] = "CDN-Loop",
+    [AT(8, 'P')] = "PEP-Info",
+    [AT(8, 'U')] = "UA-Color UA-Media",
+    [AT(9, 'A')] = "Accept-CH",
+    [AT(9, 'E')] = "Expect-CT",
+    [AT(9, 'S')] = "Sec-CH-UA SourceMap",
+    [AT(9, 'U')] = "UA-Pixels",
+    [AT(9, 'X')] = "X-Real-IP",
+    [AT(10, 'C')] = "C-PEP-Info Content-ID",
+    [AT(10, 'D')] = "DPoP-Nonce",
+    [AT(10, 'G')] = "GetProfile",
+    [AT(10, 'P')] = "PICS-Label",
+    [AT(10, 'S')] = "SoapAction Status-URI",
+    [AT(11, 'A')] = "AS2-Version",
+    [AT(11, 'C')] = "CMCD-Object CMCD-Status CMSD-Static Content-DPR Content-MD5 Critical-CH",
+    [AT(12, 'C')] = "CMCD-Request CMCD-Session CMSD-Dynamic",
+    [AT(12, 'M')] = "MIME-Version",
+    [AT(12, 'X')] = "X-CSRF-Token X-WebKit-CSP",
+    [AT(13, 'L')] = "Last-Event-ID",
+    [AT(13, 'M')] = "MS-Author-Via",
+    [AT(13, 'O')] = "OData-Version",
+    [AT(13, 'P')] = "ProfileObject",
+    [AT(13, 'U')] = "UA-Resolution",
+    [AT(14, 'C')] = "Cal-Managed-ID",
+    [AT(14, 'H')] = "HTTP2-Settings",
+    [AT(14, 'O')] = "OData-EntityId",
+    [AT(14, 'S')] = "Sec-CH-UA-Arch",
+    [AT(15, 'D')] = "Differential-ID",
+    [AT(15, 'E')] = "EDIINT-Features",
+    [AT(15, 'O')] = "OData-Isolation",
+    [AT(15, 'S')] = "Sec-CH-UA-Model",
+    [AT(15, 'U')] = "UA-Windowpixels",
+    [AT(15, 'X')] = "X-UA-Compatible",
+    [AT(16, 'C')] = "CalDAV-Timezones",
+    [AT(16, 'O')] = "OData-MaxVersion",
+    [AT(16, 'S')] = "Sec-CH-UA-Mobile",
+    [AT(16, 'W')] = "WWW-Authenticate",
+    [AT(16, 'X')] = "X-XSS-Protection",
+    [AT(17, 'C')] = "CDN-Cache-Control",
+    [AT(17, 'O')] = "OSLC-Core-Version",
+    [AT(17, 'S')] = "Sec-CH-UA-Bitness Sec-WebSocket-Key",
+    [AT(18, 'S')] = "Sec-CH-UA-Platform",
+    [AT(19, 'A')] = "AMP-Cache-Transform",
+    [AT(20, 'S')] = "Sec-WebSocket-Accept",
+    [AT(21, 'S')] = "Sec-WebSocket-Version",
+    [AT(22, 'S')] = "Sec-CH-UA-Full-Version Sec-WebSocket-Protocol",
+    [AT(22, 'X')] = "X-DNS-Prefetch-Control X-HTTP-Method-Override",
+    [AT(24, 'S')] = "Sec-WebSocket-Extensions",
+    [AT(25, 'O')] = "Optional-WWW-Authenticate",
+    [AT(26, 'S')] = "Sec-CH-UA-Platform-Version",
+    [AT(27, 'S')] = "Sec-CH-UA-Full-Version-List",
 };
 
 // NULL: the name is written in Title-Case.
-static inline const char *spelling_of(struct slice name)
+static const char *spelling_of(struct slice name)
 {
-    if (name.len >= sizeof(spelled) / sizeof(spelled[0]) ||
-        !(spelled[name.len].letters & LETTER(name.p[0])))
-        return NULL;
-    for (const char *s = spelled[name.len].names; s; s = s[name.len] ? s + name.len + 1 : NULL)
-        if (LETTER(*s) == LETTER(name.p[0]) && slice_ieq(name, slice_of(s, name.len)))
+    const char *s = name.len > 0 && name.len <= SPELLED_MAX
+                        ? spelled[AT(name.len, (unsigned char)name.p[0])]
+                        : NULL;
+    for (; s; s = s[name.len] ? s + name.len + 1 : NULL)
+        if (slice_ieq(name, slice_of(s, name.len)))
             return s;
     return NULL;
-}
-
-static inline bool is_upper(char c)
-{
-    return char_is(c, CHAR_UPPER);
-}
-
-static inline bool is_lower(char c)
-{
-    return c >= 'a' && c <= 'z';
-}
-
-// The character behind the next hyphen of a name; NULL at its end.
-static inline char *next_part(char *part, const char *end)
-{
-    char *hyphen = memchr(part, '-', (size_t)(end - part));
-    return hyphen && hyphen + 1 < end ? hyphen + 1 : NULL;
 }
 
 // Overwrites a name in lower case with its default spelling: the registered one, or Title-Case.
@@ -95,22 +103,26 @@ static void spell_by_default(char *name, size_t len)
         memcpy(name, known, len);
         return;
     }
-    const char *end = name + len;
-    for (char *part = name; part; part = next_part(part, end))
-        if (is_lower(*part))
-            *part = (char)(*part & ~0x20);
+    for (char *at = name, *end = name + len; at < end; at++) {
+        if (*at >= 'a' && *at <= 'z')
+            *at = (char)(*at & ~0x20);
+        at = memchr(at, '-', (size_t)(end - at));
+        if (!at)
+            return;
+    }
 }
 
 static bool is_default(struct slice name)
 {
     const char *known = spelling_of(name);
+    bool first = true;
     if (known)
         return memcmp(name.p, known, name.len) == 0;
-    bool first = true;
     for (size_t i = 0; i < name.len; i++) {
-        if (first ? is_lower(name.p[i]) : is_upper(name.p[i]))
+        char c = name.p[i];
+        if (first ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z')
             return false;
-        first = name.p[i] == '-';
+        first = c == '-';
     }
     return true;
 }
@@ -159,9 +171,9 @@ static struct slice host_of(const struct http_head *head)
     return head->host_name.len > 0 ? head->host_name : SLICE("Host");
 }
 
-static bool departs(const struct http_head *head)
+static bool has_departure(const struct http_head *head)
 {
-    const struct slice host = host_of(head);
+    struct slice host = host_of(head);
     if (host.len > 0 && !is_base(host, BASE_DEFAULT))
         return true;
     for (size_t i = 0; i < head->field_count; i++)
@@ -170,24 +182,25 @@ static bool departs(const struct http_head *head)
     return false;
 }
 
+// 1 when only the default spells the name so, -1 when only lower case does.
+static int compare_bases(struct slice name)
+{
+    return (int)is_base(name, BASE_DEFAULT) - (int)is_base(name, BASE_LOWER);
+}
+
 // The base from which fewer names depart.
-static enum base best_base(const struct http_head *head)
+static enum base better_base(const struct http_head *head)
 {
     struct slice host = host_of(head);
-    ptrdiff_t more = 0; // departures from lower case than from the default
-    if (host.len > 0)
-        more = is_base(host, BASE_DEFAULT) - is_base(host, BASE_LOWER);
-    for (size_t i = 0; i < head->field_count; i++) {
-        const struct slice name = head->fields[i].name;
-        if (!is_ours(name) && !is_added(name))
-            more += is_base(name, BASE_DEFAULT) - is_base(name, BASE_LOWER);
-    }
+    int more = host.len > 0 ? compare_bases(host) : 0;
+    for (size_t i = 0; i < head->field_count; i++)
+        more += compare_bases(head->fields[i].name);
     return more < 0 ? BASE_LOWER : BASE_DEFAULT;
 }
 
 size_t spelling_bound(const struct http_head *head)
 {
-    if (!departs(head))
+    if (!has_departure(head))
         return 0;
     size_t room = sizeof("*,Host");
     for (size_t i = 0; i < head->field_count; i++)
@@ -220,7 +233,7 @@ size_t spelling_write(const struct http_head *head, char *out)
     struct name_list l = {.out = out};
     struct slice host = host_of(head);
     size_t from = 0;
-    const enum base base = best_base(head);
+    enum base base = better_base(head);
     if (base == BASE_LOWER)
         put(&l, SLICE("*"));
     if (host.len > 0 && !is_base(host, base))

@@ -65,7 +65,6 @@ static bool is_unique(struct slice name)
     return slice_eq(name, SLICE("adit-id")) || slice_eq(name, SLICE("adit-visitor"));
 }
 
-// Every visitor who leaves during a response costs one reset. The public side limits aborts.
 const struct mux_profile tunnel_profile = {
     .request = check_request,
     .response = check_response,
@@ -75,6 +74,7 @@ const struct mux_profile tunnel_profile = {
     .spelling_field = {"adit-case", sizeof("adit-case") - 1},
     .spelling = write_spelling,
     .is_unique = is_unique,
+    // Every visitor who leaves during a response costs one. The public side limits aborts.
     .reset_burst = 1000000,
     .reset_rate = 100000,
 };

@@ -78,12 +78,12 @@ int tunnel_recv(struct tunnel *t, const uint8_t *bytes, size_t len, bool last)
         return TUNNEL_E_PIPE;
     t->recv_since_tick = true;
     while (len > 0 && t->state != TUNNEL_REFUSED) {
+        bool greeted = t->state == TUNNEL_OPEN || t->state == TUNNEL_LEFT;
+        if (!greeted && pipe_is_data(&t->pipe, *bytes))
+            return tunnel_fail(t, TUNNEL_E_CONTROL);
         int n = pipe_recv(&t->pipe, bytes, len, &e);
         if (n < 0)
             return pipe_failed(t, n);
-        bool greeted = t->state == TUNNEL_OPEN || t->state == TUNNEL_LEFT;
-        if (!greeted && t->pipe.kind >= PIPE_DATA)
-            return tunnel_fail(t, TUNNEL_E_CONTROL);
         bytes += n;
         len -= (size_t)n;
         int error = recv_event(t, &e);

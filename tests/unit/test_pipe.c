@@ -68,6 +68,8 @@ static int recv_piece(struct pipe *p, const char *bytes, size_t len, struct buf 
         struct pipe_event e;
         n = pipe_recv(p, copy + at, len - at, &e);
         assert_true(n != 0 && n <= (int)(len - at));
+        bool all = len - at == (size_t)n || n == PIPE_RECORD_MAX;
+        assert_true(n < 0 || all || e.kind != PIPE_EVENT_NONE); // no call for nothing
         if (n > 0)
             note(told, &e);
         else

@@ -207,6 +207,17 @@ static void begin_streams(struct both *b)
     session_wake(b->relay.session);
 }
 
+static void what_a_message_causes_is_sent_without_a_tick(void **state)
+{
+    struct both b;
+    (void)state;
+    both_init(&b);
+    begin_streams(&b);
+    never_time_out(b.o);
+    WAIT(b.o, b.relay.received == (size_t)STREAMS * BODY && b.relay.open == 0);
+    both_deinit(&b);
+}
+
 static void close_on(bool relay, enum event event, bool at_once)
 {
     struct both b;
@@ -433,6 +444,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_handler_may_close_its_session_in_any_event),
+        cmocka_unit_test(what_a_message_causes_is_sent_without_a_tick),
         cmocka_unit_test(a_lent_body_leaves_before_its_input_changes),
         cmocka_unit_test(a_slow_link_takes_a_part_of_a_lent_body),
         cmocka_unit_test(a_session_that_is_closed_from_outside_loses_its_streams_at_once),
