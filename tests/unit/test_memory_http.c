@@ -16,6 +16,12 @@ enum {
     LINES_MAX = 3
 };
 
+// More than an emptied queue keeps room for.
+#define X100                                             \
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define LONG_VALUE X100 X100 X100 X100 X100 X100
+
 // What one end says once it has got `when`.
 struct line {
     const char *when;
@@ -66,6 +72,7 @@ static void open_site(void)
     struct dial_target target = {.host = "127.0.0.1", .port = ntohs(site.services_at.sin_port)};
     upstream_init(&site.upstream, &site.o->loop, &target);
     site.upstream.host_mode = UPSTREAM_HOST_REPLACE;
+    memcpy(site.upstream.host, "service", sizeof("service"));
     site.edges =
         (struct edge_set){.loop = &site.o->loop, .request = on_request, .shared_domain = "example"};
     exchange_ids_init(&site.edges.ids, 1);
@@ -214,11 +221,13 @@ static void a_chunked_post_with_trailers_whose_host_is_replaced(void **state)
                          "Origin: https://a.example\r\nConnection: x-hop, te\r\nTE: trailers\r\n"
                          "\r\n5\r\nhello\r\n0\r\nX-Trailer: 1\r\n\r\n"},
                     {"X-Trailer: 2\r\n\r\n", ""}},
+        // The end of the body comes by itself.
         .service = {{"X-Trailer: 1\r\n\r\n",
                      "HTTP/1.1 100 Continue\r\n\r\n"
                      "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n"
-                     "Set-Cookie: a=b; Domain=example\r\nLocation: http://127.0.0.1/new\r\n"
-                     "\r\n4\r\nbody\r\n0\r\nX-Trailer: 2\r\n\r\n"},
+                     "Set-Cookie: a=b; Domain=example\r\nLocation: http://service/new\r\n"
+                     "\r\n4\r\nbody\r\n"},
+                    {"X-Trailer: 1\r\n\r\n", "0\r\nX-Long: " LONG_VALUE "\r\nX-Trailer: 2\r\n\r\n"},
                     {"never", ""}}};
     (void)state;
     run(&script);
