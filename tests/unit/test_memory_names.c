@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Each allocation fails in turn in the table of names, its shares and its file, in admission and in
 // the small parts of an exchange: the caller is told, and what was there before stays as it was.
+#include <inttypes.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -176,6 +177,34 @@ static void trial_of_a_start(void *ctx)
 static void a_start_holds_names_for_their_owners_alone(void **state)
 {
     assert_in_range(failing_memory_each(trial_of_a_start, *state), 5, 100);
+}
+
+// A name that changed hands is the last owner's, or nobody's.
+static void trial_of_two_owners(void *ctx)
+{
+    struct name_files *f = ctx;
+    char text[NAME_FILES_TEXT_MAX];
+    failing_memory_pause();
+    name_files_clear(f);
+    (void)snprintf(text, sizeof(text),
+                   "adit names 1 %019" PRId64 "\nhere one " OWNER_A "\nhere one " OWNER_B "\n",
+                   wall_clock_ns());
+    name_files_put_text(f, text);
+    assert_int_equal(loop_init(&f->loop), 0);
+    f->loop.limits.gone_ms = NAME_FILES_GONE_S * 1000;
+    routes_init(&f->routes, &f->loop, 1);
+    failing_memory_resume();
+    name_store_open(&f->store, &f->routes, f->dir);
+    (void)failing_memory_end();
+    bool held = name_files_holds(f, "one", OWNER_B);
+    assert_true(held || failing_memory_has_failed());
+    assert_int_equal(f->routes.count, held);
+    name_files_close(f);
+}
+
+static void a_name_that_changed_hands_is_not_held_for_its_former_owner(void **state)
+{
+    assert_in_range(failing_memory_each(trial_of_two_owners, *state), 4, 50);
 }
 
 // Catches standard error, to which the log goes, until log_of.
@@ -365,6 +394,7 @@ int main(void)
         cmocka_unit_test(an_owner_counts_as_before),
         OF_FILES(a_change_of_names_is_written_later),
         OF_FILES(a_start_holds_names_for_their_owners_alone),
+        OF_FILES(a_name_that_changed_hands_is_not_held_for_its_former_owner),
         OF_FILES(names_that_cannot_be_written_at_the_end_are_told_of),
         OF_FILES(a_start_that_cannot_read_the_names_tells_of_it),
         cmocka_unit_test(admission_counts_only_those_that_have_a_place),
