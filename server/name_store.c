@@ -250,6 +250,7 @@ void name_store_open(struct name_store *s, struct routes *routes, const char *di
     s->routes = routes;
     read_stamp(s);
     if (!name_store_restore(s)) {
+        log_warn("names: they are not kept over a restart: %s", strerror(ENOMEM));
         (void)close(s->lock);
         s->routes = NULL;
         return;
@@ -272,8 +273,10 @@ void name_store_close(struct name_store *s)
     while (s->busy)
         (void)uv_run(s->timer.loop, UV_RUN_ONCE);
     s->routes->changed = NULL;
-    if (s->changed && prepare_write(s)) {
-        write_file(s);
+    if (s->changed) {
+        s->error = ENOMEM;
+        if (prepare_write(s))
+            write_file(s);
         finish_write(s);
     }
     uv_close((uv_handle_t *)&s->timer, NULL);

@@ -26,6 +26,7 @@ struct reader {
     int64_t written_ns; // when the file was written last; -1: the file has no time
     size_t lines;
     size_t left_out; // names beyond limits.tunnels
+    size_t lost;     // names for which there was no memory
     size_t held;     // names that are held for their owners
     size_t expired;  // names that had agents, in a file that is too old
     size_t len;      // bytes in `text`
@@ -51,11 +52,18 @@ static void apply_line(struct reader *f, const struct name_line *line)
         return;
     }
     const struct route_holder holder = {.owner = line->owner}; // the file has no addresses
-    bool kept = r && routes_give(r, &holder);
-    if (!r && routes->count < routes->loop->limits.tunnels)
-        kept = (r = routes_add(routes, line->name, &holder)) != NULL;
-    if (!kept) {
+    if (!r && routes->count >= routes->loop->limits.tunnels) {
         f->left_out++;
+        return;
+    }
+    if (r && !routes_give(r, &holder)) {
+        routes_forget(r); // it is not the former owner's any more
+        r = NULL;
+    } else if (!r) {
+        r = routes_add(routes, line->name, &holder);
+    }
+    if (!r) {
+        f->lost++;
         return;
     }
     r->reserved = line->word == NAME_GONE;
@@ -199,6 +207,8 @@ static void restore(struct reader *f)
     if (f->left_out > 0)
         log_warn("names: %zu from before the restart were left out: --limit tunnels is lower now",
                  f->left_out);
+    if (f->lost > 0)
+        log_warn("names: %zu from before the restart are lost: %s", f->lost, strerror(ENOMEM));
     hold_all(f);
     private_sweep(path);
 }

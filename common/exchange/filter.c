@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "filter.h"
 #include <assert.h>
-#include <stdalign.h>
 #include <stdlib.h>
 #include "exchange_internal.h"
 
@@ -15,7 +14,7 @@ void filter_chain_add(struct filter_chain *c, struct filter *f)
     f->next[OUTBOUND] = c->first[OUTBOUND];
     c->first[OUTBOUND] = f;
     f->memory_at = c->memory;
-    c->memory += (f->ops->memory + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+    c->memory += (f->ops->memory + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
 }
 
 bool filter_begin(struct exchange *x, const struct filter_chain *chain)

@@ -84,7 +84,7 @@ static const char *const spelled[AT(SPELLED_MAX + 1, 0)] = {
 };
 
 // NULL: the name is written in Title-Case.
-static const char *spelling_of(struct slice name)
+static inline const char *spelling_of(struct slice name)
 {
     const char *s = name.len > 0 && name.len <= SPELLED_MAX
                         ? spelled[AT(name.len, (unsigned char)name.p[0])]

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MIT
 // Each allocation fails in turn in the table of names, its shares and its file, in admission and in
 // the small parts of an exchange: the caller is told, and what was there before stays as it was.
+#include <inttypes.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "common/base/log.h"
 #include "common/exchange/forward.h"
 #include "common/exchange/host_rewrite.h"
 #include "common/exchange/outbound.h"
@@ -175,6 +180,94 @@ static void a_start_holds_names_for_their_owners_alone(void **state)
     assert_in_range(failing_memory_each(trial_of_a_start, *state), 5, 100);
 }
 
+// A name that changed hands is the last owner's, or nobody's.
+static void trial_of_two_owners(void *ctx)
+{
+    struct name_files *f = ctx;
+    char text[NAME_FILES_TEXT_MAX];
+    failing_memory_pause();
+    name_files_clear(f);
+    (void)snprintf(text, sizeof(text),
+                   "adit names 1 %019" PRId64 "\nhere one " OWNER_A "\nhere one " OWNER_B "\n",
+                   wall_clock_ns());
+    name_files_put_text(f, text);
+    assert_int_equal(loop_init(&f->loop), 0);
+    f->loop.limits.gone_ms = NAME_FILES_GONE_S * 1000;
+    routes_init(&f->routes, &f->loop, 1);
+    failing_memory_resume();
+    name_store_open(&f->store, &f->routes, f->dir);
+    (void)failing_memory_end();
+    bool held = name_files_holds(f, "one", OWNER_B);
+    assert_true(held || failing_memory_has_failed());
+    assert_int_equal(f->routes.count, held);
+    name_files_close(f);
+}
+
+static void a_name_that_changed_hands_is_not_held_for_its_former_owner(void **state)
+{
+    assert_in_range(failing_memory_each(trial_of_two_owners, *state), 4, 50);
+}
+
+// Catches standard error, to which the log goes, until log_of.
+static int catch_log(int *file)
+{
+    int saved = dup(STDERR_FILENO);
+    *file = memfd_create("log", MFD_CLOEXEC);
+    assert_true(saved >= 0 && *file >= 0);
+    assert_true(dup2(*file, STDERR_FILENO) >= 0);
+    log_init("test", LOG_WARN);
+    return saved;
+}
+
+static void assert_logged(int file, int saved, const char *words)
+{
+    char text[1024] = "";
+    log_end();
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    assert_true(pread(file, text, sizeof(text) - 1, 0) >= 0);
+    if (!strstr(text, words))
+        fail_msg("\"%s\" is not in the log: %s", words, text);
+    assert_int_equal(close(saved) | close(file), 0);
+}
+
+// A stop that cannot write the names tells of it, and leaves the file as it was.
+static void names_that_cannot_be_written_at_the_end_are_told_of(void **state)
+{
+    struct name_files *f = *state;
+    int file = -1;
+    name_files_open(f);
+    leave(f, "one", OWNER_A);
+    name_files_close(f);
+    name_files_open(f);
+    leave(f, "two", OWNER_B);
+    int saved = catch_log(&file);
+    failing_memory_begin(1, UINT_MAX);
+    name_files_close(f);
+    assert_true(failing_memory_end() > 0);
+    assert_logged(file, saved, "cannot be kept over a restart: Cannot allocate memory");
+    name_files_open(f);
+    assert_true(name_files_holds(f, "one", OWNER_A));
+    assert_null(routes_find(&f->routes, "two"));
+    name_files_close(f);
+}
+
+static void a_start_that_cannot_read_the_names_tells_of_it(void **state)
+{
+    struct name_files *f = *state;
+    int file = -1;
+    name_files_open(f);
+    name_files_close(f);
+    assert_int_equal(loop_init(&f->loop), 0);
+    routes_init(&f->routes, &f->loop, 1);
+    int saved = catch_log(&file);
+    failing_memory_begin(1, 1);
+    name_store_open(&f->store, &f->routes, f->dir);
+    (void)failing_memory_end();
+    assert_null(f->store.routes);
+    assert_logged(file, saved, "they are not kept over a restart: Cannot allocate memory");
+    name_files_close(f);
+}
+
 static void trial_of_admission(void *ctx)
 {
     struct admission a = {0};
@@ -313,6 +406,9 @@ int main(void)
         cmocka_unit_test(an_owner_counts_as_before),
         OF_FILES(a_change_of_names_is_written_later),
         OF_FILES(a_start_holds_names_for_their_owners_alone),
+        OF_FILES(a_name_that_changed_hands_is_not_held_for_its_former_owner),
+        OF_FILES(names_that_cannot_be_written_at_the_end_are_told_of),
+        OF_FILES(a_start_that_cannot_read_the_names_tells_of_it),
         cmocka_unit_test(admission_counts_only_those_that_have_a_place),
         cmocka_unit_test(a_head_is_rewritten_whole_or_not_at_all),
         cmocka_unit_test(an_exchange_answers_without_memory),

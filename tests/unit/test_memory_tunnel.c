@@ -237,12 +237,14 @@ static const struct session_handler agent_handler = {
 static void open_side(struct side *side, int fd, enum tunnel_role role)
 {
     const struct tunnel_config config = {.role = role};
+    const struct list_link *before = the.o->loop.conns.last;
     struct conn *c = conn_accept(&the.o->loop, fd, &owner_ops, the.o);
     *side = (struct side){.endpoint.base.ops = role == TUNNEL_RELAY ? &visitor_ops : &service_ops};
     if (c)
         side->session = session_new(&the.o->loop, c, &config,
                                     role == TUNNEL_RELAY ? &relay_handler : &agent_handler, side);
     side->over = !side->session;
+    assert_true(side->session || the.o->loop.conns.last == before); // closed
 }
 
 static void open_sides(void)
