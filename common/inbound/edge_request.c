@@ -95,7 +95,7 @@ static bool is_forwarded(const struct http_head *head)
 {
     for (size_t i = 0; i < head->field_count; i++) {
         const struct slice name = head->fields[i].name;
-        if (field_use_of(name).kind == FIELD_CLAIM || slice_ieq(name, SLICE("via")) ||
+        if (field_is_claim(name) || slice_ieq(name, SLICE("via")) ||
             slice_ieq(name, SLICE("cdn-loop")))
             return true;
     }

@@ -198,6 +198,16 @@ struct field_use field_use_of(struct slice name)
     return (struct field_use){FIELD_PASSES, false, false};
 }
 
+bool field_is_claim(struct slice name)
+{
+#define LETTER(c) (1U << ((c)&31))
+    static const uint32_t letters = LETTER('c') | LETTER('d') | LETTER('f') | LETTER('p') |
+                                    LETTER('r') | LETTER('s') | LETTER('t') | LETTER('w') |
+                                    LETTER('x');
+    return name.len > 0 && (letters & LETTER((unsigned char)name.p[0])) &&
+           field_use_of(name).kind == FIELD_CLAIM;
+}
+
 bool field_names_fold(struct slice a, struct slice b)
 {
     if (a.len != b.len)

@@ -26,6 +26,8 @@ struct field_use {
 
 // Looks a name up; case does not count.
 struct field_use field_use_of(struct slice name);
+// Whether it is a FIELD_CLAIM, or a twin of one: most names are told by their first letter.
+bool field_is_claim(struct slice name);
 
 // Whether servers may read two names as the same: equal letters and digits, without case, and any
 // other characters in the same places.

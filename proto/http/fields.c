@@ -297,7 +297,7 @@ int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge,
         if (f->name.len == 3 && slice_ieq(f->name, SLICE("via")) &&
             via_names(f->value, edge->loop_id))
             return FIELDS_E_LOOP;
-        if (field_use_of(f->name).kind != FIELD_CLAIM)
+        if (!field_is_claim(f->name))
             head->fields[kept++] = *f;
     }
     head->field_count = kept;

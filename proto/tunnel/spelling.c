@@ -115,14 +115,15 @@ static void spell_by_default(char *name, size_t len)
 static bool is_default(struct slice name)
 {
     const char *known = spelling_of(name);
-    bool first = true;
     if (known)
         return memcmp(name.p, known, name.len) == 0;
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.p[i];
-        if (first ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z')
+    const char *end = name.p + name.len;
+    for (const char *p = name.p; p < end; p++) { // part by part, each up to its hyphen
+        if (*p >= 'a' && *p <= 'z')
             return false;
-        first = c == '-';
+        while (*p != '-' && ++p < end)
+            if (*p >= 'A' && *p <= 'Z')
+                return false;
     }
     return true;
 }

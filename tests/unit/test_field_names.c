@@ -72,6 +72,8 @@ static void each_name_has_its_kind_in_any_case(void **state)
             *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
         const struct field_use as_it_is = field_use_of(slice_str(known[i].name));
         const struct field_use shouted = field_use_of(slice_str(upper));
+        assert_int_equal(field_is_claim(slice_str(known[i].name)), known[i].kind == FIELD_CLAIM);
+        assert_int_equal(field_is_claim(slice_str(upper)), known[i].kind == FIELD_CLAIM);
         assert_int_equal(as_it_is.kind, known[i].kind);
         assert_int_equal(shouted.kind, known[i].kind);
         assert_true(as_it_is.listed && !as_it_is.twin && shouted.listed && !shouted.twin);
