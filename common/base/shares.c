@@ -59,11 +59,22 @@ static bool make_room(struct shares *t)
     return true;
 }
 
+static void free_if_empty(struct shares *t)
+{
+    if (t->keys > 0)
+        return;
+    free((void *)t->buckets);
+    t->buckets = NULL;
+    t->bucket_count = 0;
+}
+
 static struct share *add(struct shares *t, struct slice key)
 {
     struct share *s = key.len <= SHARE_KEY_MAX && make_room(t) ? calloc(1, sizeof(*s)) : NULL;
-    if (!s)
+    if (!s) {
+        free_if_empty(t);
         return NULL;
+    }
     struct share **bucket = &t->buckets[bucket_of(t, t->bucket_count, key)];
     *s = (struct share){.next = *bucket, .table = t, .key_len = (uint8_t)key.len};
     if (key.len > 0)
@@ -98,9 +109,6 @@ void shares_leave(struct share *s)
         at = &(*at)->next;
     *at = s->next;
     free(s);
-    if (--t->keys > 0)
-        return;
-    free((void *)t->buckets);
-    t->buckets = NULL;
-    t->bucket_count = 0;
+    t->keys--;
+    free_if_empty(t);
 }

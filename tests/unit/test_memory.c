@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Each allocation fails in turn: proto reports it or ends a stream, and leaks nothing. The linker
-// redirects the allocations of proto, not those of its libraries, to this file.
+// Each allocation fails in turn: proto reports it or ends a stream, and leaks nothing; and a table
+// of shares. The linker redirects the allocations of the code under test, not those of its
+// libraries, to this file.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/shares.h"
 #include "proto/buf.h"
 #include "proto/tunnel/tunnel.h"
 
@@ -245,11 +247,28 @@ static void a_queue_keeps_what_it_has_when_memory_runs_out(void **state)
     buf_free(&b);
 }
 
+static void an_empty_table_of_shares_holds_no_memory_when_it_runs_out(void **state)
+{
+    struct shares table = {0};
+    (void)state;
+    memory.armed = true;
+    for (memory.fail_at = 1; memory.fail_at <= 2; memory.fail_at++) {
+        memory.count = 0;
+        assert_null(shares_enter(&table, SLICE("key")));
+        assert_null(table.buckets);
+        assert_int_equal(table.bucket_count, 0);
+    }
+    memory.armed = false;
+    shares_leave(shares_enter(&table, SLICE("key")));
+    assert_null(table.buckets);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_may_run_out_anywhere),
         cmocka_unit_test(a_queue_keeps_what_it_has_when_memory_runs_out),
+        cmocka_unit_test(an_empty_table_of_shares_holds_no_memory_when_it_runs_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
