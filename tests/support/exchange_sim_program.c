@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// The program of the simulation: `adit proxy` without its display and its record.
+#include "check.h"
+#include "common/exchange/forward.h"
+#include "common/inbound/edge.h"
+#include "common/inbound/edge_set.h"
+#include "common/outbound/upstream.h"
+#include "exchange_sim_internal.h"
+
+static struct {
+    struct loop loop;
+    struct listener front;
+    struct edge_set edges;
+    struct upstream upstream;
+} program;
+
+static void on_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
+                       const struct body_framing *framing)
+{
+    struct forward_scratch scratch;
+    const struct forward_hop hop = {edge_visitor(e), "http", "adit-0123456789abcdef"};
+    (void)ctx;
+    x->info.scheme = hop.scheme;
+    if (!forward_request(x, head, &hop, &scratch))
+        return;
+    if (!upstream_attach(&program.upstream, x))
+        exchange_answer(x, ANSWER_BUSY);
+    else
+        exchange_head(edge_endpoint(e), head, framing);
+}
+
+bool sim_program_open(void)
+{
+    const struct dial_target target = {.host = "127.0.0.1", .port = 80};
+    if (loop_init(&program.loop) != 0)
+        return false;
+    upstream_init(&program.upstream, &program.loop, &target);
+    program.upstream.host_mode = sim_maybe(4) ? UPSTREAM_HOST_REPLACE : UPSTREAM_HOST_PRESERVE;
+    if (sim_maybe(8))
+        program.upstream.idle_ms = 0;
+    program.front = (struct listener){.loop = &program.loop};
+    program.edges =
+        (struct edge_set){.loop = &program.loop, .request = on_request, .observer = &sim_observer};
+    exchange_ids_init(&program.edges.ids, 1);
+    return true;
+}
+
+void sim_program_accept(int fd)
+{
+    struct sockaddr_storage peer = {.ss_family = AF_INET};
+    edge_set_accept(&program.edges, &program.front, fd, &peer);
+}
+
+void sim_program_turn(void)
+{
+    loop_run_once(&program.loop);
+}
+
+size_t sim_program_connections(void)
+{
+    return program.edges.count;
+}
+
+int64_t sim_program_credit_left(const struct exchange *x, enum exchange_side from)
+{
+    return x->direction[from].credit;
+}
+
+bool sim_program_answered(const struct exchange *x)
+{
+    return x->info.refused;
+}
+
+void sim_program_close(void)
+{
+    edge_set_close(&program.edges);
+    upstream_deinit(&program.upstream);
+    loop_run_once(&program.loop);
+    conn_close_all(&program.loop);
+    CHECK(loop_settle(&program.loop));
+    CHECK(program.edges.count == 0 && program.edges.admission.shares.count == 0);
+    loop_deinit(&program.loop);
+}
