@@ -98,11 +98,13 @@ struct exchange_sim_result exchange_sim_run(struct chance *chance)
     fake_system_begin(chance);
     sim_observer_begin();
     sim_origin_begin();
-    CHECK(sim_program_open());
+    bool tight = sim_maybe(10);
+    CHECK(sim_program_open(tight));
     choose_faults();
     sim.visitor_count = 1 + chance_below(chance, SIM_VISITORS_MAX);
     sim_visitors_begin();
-    bool slow = sim.lenient = sim_maybe(8);
+    bool slow = sim_maybe(8);
+    sim.lenient = slow || tight;
     uint32_t steps = chance_below(chance, STEPS_MAX);
     for (uint32_t i = 0; i < steps && !sim_visitors_are_over(); i++)
         step_at_random(slow);

@@ -42,6 +42,7 @@ struct sim_task {
     const char *method;
     struct sim_body body[2];   // by sender: [INBOUND] request, [OUTBOUND] response
     struct sim_body stream[2]; // of the upgraded connection
+    bool speaks_last[2];       // this sender begins its stream at the end of the other
     bool is_10, closes, keeps_10, expects, offers;
     bool pads; // a long field
     enum sim_request_fault request_fault;
@@ -49,6 +50,7 @@ struct sim_task {
     unsigned interims;
     enum sim_moment moment;
     bool response_is_10, origin_closes, accepts; // `accepts`: the upgrade
+    bool ignores; // the rest of the request, which the origin takes for another one
     enum sim_response_fault response_fault;
     uint64_t cut_at; // of the faulty body
 
@@ -58,6 +60,7 @@ struct sim_task {
     unsigned interims_sent, interims_got;
     bool responded, response_sent; // the origin has begun the final response, has sent the whole
     bool got_head, got;            // the visitor has got the final head, the whole response
+    bool early;                    // it got that head before it had sent the whole request
     bool own;                      // that is an answer of ours
     bool excused;                  // anything but a wrong byte may happen
     bool stream_done[2];           // the stream of this sender has arrived whole
@@ -110,7 +113,7 @@ void sim_observer_end(void);
 
 // exchange_sim_program.c: the only file that knows how inbound, exchange and outbound are put
 // together. False: out of memory.
-bool sim_program_open(void);
+bool sim_program_open(bool tight);
 void sim_program_close(void);
 void sim_program_accept(int fd);
 void sim_program_turn(void);

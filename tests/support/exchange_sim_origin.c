@@ -88,11 +88,35 @@ static bool take_head(struct service *o)
     return true;
 }
 
+// Takes the rest of the request for another one.
+static void answer_stray(struct service *o)
+{
+    char text[SIM_HEAD_MAX];
+    char *out;
+    if (o->s->out.held == 0)
+        return;
+    int len = snprintf(text, sizeof(text),
+                       "HTTP/1.1 400 Stray\r\nX-Stray: %zu\r\nContent-Length: 0\r\n"
+                       "Connection: close\r\n\r\n",
+                       sim_task_number(o->t));
+    if (fake_room(o->s, &out) >= (size_t)len) {
+        memcpy(out, text, (size_t)len);
+        fake_sent(o->s, (size_t)len);
+        sim_tell(o->t, "origin: stray answer");
+    }
+    fake_take(o->s, o->s->out.held);
+    fake_shutdown(o->s);
+}
+
 // Behind a request nothing comes before its response is whole, except on an upgraded connection.
 static bool take_body(struct service *o)
 {
     size_t used = 0;
     uint64_t before = o->reader.got;
+    if (o->responded && o->t->ignores && !o->request_done) {
+        answer_stray(o);
+        return false;
+    }
     if (o->request_done && !o->streams) {
         CHECK(o->s->out.held == 0 || o->responded);
         return false;
@@ -236,7 +260,7 @@ static void respond(struct service *o, bool all)
 {
     if (!o->writing && !o->responded)
         begin_message(o);
-    if (!o->writing)
+    if (!o->writing || (o->streams && o->t->speaks_last[OUTBOUND] && !o->stream_ended))
         return;
     (void)sim_writer_send(&o->writer, o->s, sim.chance, some_bytes(all));
     if (o->writer.done)

@@ -29,11 +29,19 @@ static void on_request(void *ctx, struct edge *e, struct exchange *x, struct htt
         exchange_head(edge_endpoint(e), head, framing);
 }
 
-bool sim_program_open(void)
+bool sim_program_open(bool tight)
 {
+    static const uint32_t bodies[] = {0, 1000, 50000};
     const struct dial_target target = {.host = "127.0.0.1", .port = 80};
     if (loop_init(&program.loop) != 0)
         return false;
+    if (tight) {
+        struct limits *l = &program.loop.limits;
+        l->visitors = 1 + chance_below(sim.chance, 3);
+        l->body_bytes = bodies[chance_below(sim.chance, 3)];
+        l->answer_ms = sim_maybe(2) ? 1000 : 0;
+        l->head_bytes = sim_maybe(2) ? 400 : l->head_bytes;
+    }
     upstream_init(&program.upstream, &program.loop, &target);
     program.upstream.host_mode = sim_maybe(4) ? UPSTREAM_HOST_REPLACE : UPSTREAM_HOST_PRESERVE;
     if (sim_maybe(8))

@@ -96,6 +96,8 @@ static void plan_upgrade(struct sim_task *t)
     t->response_is_10 = t->origin_closes = false;
     t->stream[INBOUND] = some_body(t, BODY_TUNNEL, 2);
     t->stream[OUTBOUND] = some_body(t, BODY_TUNNEL, 3);
+    if (sim_maybe(2))
+        t->speaks_last[chance_below(sim.chance, 2)] = true;
 }
 
 static void plan_response(struct sim_task *t)
@@ -112,10 +114,14 @@ static void plan_response(struct sim_task *t)
     t->origin_closes = t->response_is_10 || kind == BODY_UNTIL_CLOSE || sim_maybe(8);
     if (t->body[INBOUND].kind != BODY_NONE && sim_maybe(5))
         t->moment = sim_maybe(2) ? AT_HEAD : AT_HALF;
+    const struct sim_body *request = &t->body[INBOUND];
+    bool has_rest = request->kind == BODY_CHUNKED || request->total > 0;
+    t->ignores = t->moment != AT_END && has_rest && sim_maybe(3);
     t->interims = sim_maybe(8) ? 1 + chance_below(sim.chance, 3) : 0;
     plan_upgrade(t);
     if (t->expects && t->moment == AT_HALF)
         t->moment = AT_END;
+    t->ignores = t->ignores && t->moment != AT_END;
     if (t->expects && t->moment == AT_END && t->interims == 0)
         t->interims = 1;
     if (!t->accepts)

@@ -141,6 +141,8 @@ static void send_some(struct visitor *v, bool all)
     if (v->left || v->ended)
         return;
     if (v->streams) {
+        if (v->tasks[v->reading].speaks_last[INBOUND] && !v->stream_ended)
+            return;
         (void)sim_writer_send(&v->writer, v->s, sim.chance, most);
         if (v->writer.done && !v->s->in.ended)
             fake_shutdown(v->s);
@@ -169,16 +171,42 @@ static void begin_stream(struct visitor *v, const struct sim_task *t)
     sim.result.upgraded++;
 }
 
+// The program knows by the head that it will not take the rest of the request.
+static bool must_tell_close(const struct visitor *v, const struct sim_task *t)
+{
+    const struct sim_writer *w = &v->writer;
+    bool writes = v->writing && &v->tasks[v->sending] == t;
+    bool holds = t->expects && t->interims_got == 0;
+    bool much = w->body.kind == BODY_LENGTH && w->body.total - w->sent > LIMIT_DRAIN_BYTES;
+    return writes && !v->s->in.ended && (holds || much);
+}
+
+// An answer to the rest of a request, which the origin took for another one: a visitor can deceive
+// itself by that, where the request had left before the response came.
+static void verify_stray(const struct visitor *v, const struct sim_task *t, uint64_t number)
+{
+    const struct sim_task *cause = &sim.tasks[number];
+    CHECK(cause >= v->tasks && cause < t && !cause->early);
+}
+
 static void verify_final(struct visitor *v, struct sim_task *t, const struct http_head *head)
 {
     const struct field *number = head_find(head, SLICE("x-sim"));
+    const struct field *stray = head_find(head, SLICE("x-stray"));
     uint64_t n = 0;
     t->got_head = true;
+    t->early = !t->sent;
     t->own = head_find(head, SLICE("adit-error")) != NULL;
     if (head->status != 101 && !http1_keeps_alive(head)) {
         CHECK(may_tell_close(t));
         v->told_close = true;
     }
+    if (stray) {
+        CHECK(slice_to_u64(stray->value, &n) && n < sim.task_count);
+        verify_stray(v, t, n);
+        t->own = t->excused = true;
+    }
+    CHECK(v->told_close || !must_tell_close(v, t));
     if (t->own) {
         CHECK(sim_task_is_excused(t) && !number);
         return;
