@@ -46,7 +46,7 @@ static void on_bound(struct agent *a, const struct control_message *bound)
     service_url(&a->config.service, to);
     console_line(&a->display.console, "adit: %s%s -> %s", how, bound->url, to);
     if (!a->was_bound)
-        display_begin(&a->display, a->recorder != NULL, a->config.data);
+        display_begin(&a->display, a->worker.recorder != NULL, a->config.data);
     a->was_bound = true;
     a->token_refused = false;
     link_message_reset(&a->last_message);
@@ -95,7 +95,7 @@ static void on_refused(struct agent *a, const struct control_message *refused)
                    name[0] ? "the name " : "a name", name, refused->message, refused->code);
     agent_warn(a, text);
     a->bind_deferred = true;
-    loop_queue(&a->loop, &a->leave); // not now: the tunnel is on the stack
+    loop_queue(&a->worker.loop, &a->leave); // not now: the tunnel is on the stack
 }
 
 // A bind is answered once, with the name that was asked for if one was. A refusal may also follow
@@ -121,7 +121,7 @@ void agent_on_control(void *ctx, const struct control_message *message)
         return;
     if (!is_expected(a, message)) {
         a->protocol_error = true;
-        loop_queue(&a->loop, &a->leave); // not now: the tunnel is on the stack
+        loop_queue(&a->worker.loop, &a->leave); // not now: the tunnel is on the stack
         return;
     }
     a->bind_answered = a->bind_answered || message->type == CONTROL_BOUND;

@@ -5,8 +5,8 @@
 #include "agent.h"
 #include "client/display/display.h"
 #include "client/link/link_messages.h"
-#include "common/io/signals.h"
 #include "common/tunnel/session.h"
+#include "common/worker/worker.h"
 
 // The wait before connecting again.
 enum {
@@ -17,12 +17,10 @@ enum {
 };
 
 struct agent {
-    struct loop loop;
+    struct worker worker;
     struct agent_config config;
     struct display display;
-    struct recorder *recorder;                 // NULL: nothing is recorded
-    struct exchange_observer reporter;         // sends the relay a report of each exchange
-    const struct exchange_observer *observers; // of all exchanges
+    struct exchange_observer reporter; // sends the relay a report of each exchange
     struct upstream upstream;
     struct exchange_ids ids; // for requests of a relay that sends no ids
     struct link_context *link_context;
@@ -33,12 +31,11 @@ struct agent {
     struct timeout bind_timeout;
     uv_timer_t retry_timer;
     void (*connect)(struct agent *a); // agent_connect, for the timer
-    struct signals signals;
-    uint32_t retry_first_ms;  // bound of the first retry since the agent was bound
-    uint32_t retry_bound_ms;  // bound of the last retry; 0: none since then
-    uint32_t retry_waited_ms; // of all retries since then, up to retry_first_ms
-    bool was_bound;           // ever
-    bool token_refused;       // after it had been accepted: read the token file again
+    uint32_t retry_first_ms;          // bound of the first retry since the agent was bound
+    uint32_t retry_bound_ms;          // bound of the last retry; 0: none since then
+    uint32_t retry_waited_ms;         // of all retries since then, up to retry_first_ms
+    bool was_bound;                   // ever
+    bool token_refused;               // after it had been accepted: read the token file again
     // Of the current tunnel:
     bool bind_answered;  // CONTROL_BOUND has come
     bool bind_deferred;  // the bind was refused for now: close the link and retry

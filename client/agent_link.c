@@ -64,7 +64,7 @@ static void read_token_again(struct agent *a)
     const char *path = a->config.token_file;
     if (path && !stat(path, &st) && S_ISREG(st.st_mode) && !secret_read_file(path, token)) {
         memcpy(a->config.relay.token, token, sizeof(token));
-        recorder_set_token(a->recorder, token);
+        recorder_set_token(a->worker.recorder, token);
     }
     secret_wipe(token, sizeof(token));
 }

@@ -8,12 +8,12 @@ void agent_stop(struct agent *a, int status)
     if (!a->stops) // a signal that comes while it ends changes nothing
         a->exit_status = status;
     a->stops = true;
-    loop_stop(&a->loop);
+    loop_stop(&a->worker.loop);
 }
 
 void agent_warn(struct agent *a, const char *text)
 {
-    if (link_message_is_due(&a->last_message, text, loop_now_ms(&a->loop)))
+    if (link_message_is_due(&a->last_message, text, loop_now_ms(&a->worker.loop)))
         log_warn("%s", text);
 }
 
@@ -29,7 +29,7 @@ static void stop_binding(struct agent *a)
     a->link = NULL;
     a->bind_deferred = a->protocol_error = a->bind_answered = false;
     timeout_stop(&a->bind_timeout);
-    loop_unqueue(&a->loop, &a->leave);
+    loop_unqueue(&a->worker.loop, &a->leave);
 }
 
 void agent_leave(struct agent *a)

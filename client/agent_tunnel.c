@@ -57,8 +57,9 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
     bool valid = !fields_check(request) && tunnel_stream_framing(request, end, &framing) &&
                  take_private(request, &values) && spelling_apply(request);
     private_fields_drop(request);
-    struct tunnel_stream *e = valid ? tunnel_stream_inbound(&a->loop, s, agent_wake, a) : NULL;
-    struct exchange *x = e ? exchange_new(&e->endpoint, request, a->observers) : NULL;
+    struct tunnel_stream *e =
+        valid ? tunnel_stream_inbound(&a->worker.loop, s, agent_wake, a) : NULL;
+    struct exchange *x = e ? exchange_new(&e->endpoint, request, a->worker.observer) : NULL;
     if (!x) {
         mux_set_user(s, NULL);
         mux_reset(s, MUX_RESET_REFUSED);
@@ -100,7 +101,7 @@ bool agent_wants_digests(void *ctx, const struct exchange *x)
 static void on_report(void *ctx, const struct report *report)
 {
     struct agent *a = ctx;
-    recorder_report(a->recorder, a->tunnel_number, report);
+    recorder_report(a->worker.recorder, a->tunnel_number, report);
 }
 
 static const struct session_handler handler = {
@@ -118,10 +119,10 @@ bool agent_open_tunnel(struct agent *a, struct conn *c)
 {
     struct control_message hello = {.type = CONTROL_HELLO, .version = CONTROL_VERSION};
     (void)snprintf(hello.features, sizeof(hello.features), "%s",
-                   a->recorder ? "owner,reports" : "owner");
+                   a->worker.recorder ? "owner,reports" : "owner");
     a->tunnel_number++;
     const struct tunnel_config config = {.role = TUNNEL_AGENT};
-    a->session = session_new(&a->loop, c, &config, &handler, a);
+    a->session = session_new(&a->worker.loop, c, &config, &handler, a);
     if (!a->session)
         return false;
     (void)snprintf(hello.software, sizeof(hello.software), "adit %s", adit_version());
@@ -129,7 +130,8 @@ bool agent_open_tunnel(struct agent *a, struct conn *c)
     memcpy(hello.before, a->config.before, sizeof(hello.before));
     memcpy(hello.record, a->config.relay_record, sizeof(hello.record));
     agent_send_control(a, &hello);
-    timeout_start(&a->loop, &a->bind_timeout, a->loop.limits.hello_ms, on_bind_timeout);
+    timeout_start(&a->worker.loop, &a->bind_timeout, a->worker.loop.limits.hello_ms,
+                  on_bind_timeout);
     return true;
 }
 

@@ -13,20 +13,20 @@ static void on_resized(uv_signal_t *handle, int number)
     console_resized(handle->data);
 }
 
-bool display_init(struct display *d, struct loop *loop, const struct dial_target *target,
+bool display_init(struct display *d, struct worker *w, const struct dial_target *target,
                   bool print_bodies)
 {
+    struct loop *loop = &w->loop;
     if (!console_init(&d->console))
         return false;
     exchange_dump_init(&d->dump, &d->console);
     long_exchanges_init(&d->long_exchanges, loop, &d->console);
     path_stats_init(&d->path_stats);
     service_watch_init(&d->service, loop, &d->console, target);
-    struct exchange_observer *first = print_bodies ? &d->dump.observer : &d->console.observer;
-    first->next = &d->path_stats.observer;
-    d->path_stats.observer.next = &d->service.observer;
-    d->long_exchanges.observer.next = first;
-    d->observer = &d->long_exchanges.observer;
+    worker_observe(w, &d->service.observer);
+    worker_observe(w, &d->path_stats.observer);
+    worker_observe(w, print_bodies ? &d->dump.observer : &d->console.observer);
+    worker_observe(w, &d->long_exchanges.observer);
     (void)uv_signal_init(&loop->uv, &d->resized);
     d->resized.data = &d->console;
     (void)uv_signal_start(&d->resized, on_resized, SIGWINCH);

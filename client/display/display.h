@@ -3,6 +3,7 @@
 // all of it, with --print-bodies), lines of long exchanges, of a service that is down, and the
 // table of paths.
 #pragma once
+#include "common/worker/worker.h"
 #include "exchange_dump.h"
 #include "long_exchanges.h"
 #include "path_stats.h"
@@ -15,12 +16,11 @@ struct display {
     struct path_stats path_stats;
     struct service_watch service;
     uv_signal_t resized; // SIGWINCH
-    // The first of the display's observers: the `next` of the observers before the display.
-    const struct exchange_observer *observer;
 };
 
-// `loop` must outlive it; `target` is the service. False when out of memory.
-bool display_init(struct display *d, struct loop *loop, const struct dial_target *target,
+// Adds the display's observers to the worker, which must outlive it; `target` is the service. False
+// when out of memory.
+bool display_init(struct display *d, struct worker *w, const struct dial_target *target,
                   bool print_bodies);
 // Call once, after the line with the URL. Prints the commands that show the record, with
 // --data `data` if that is not NULL, unless nothing is `recorded`; at a terminal also the zone of
