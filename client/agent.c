@@ -27,15 +27,8 @@ static const char *begin_signals(void *ctx)
 static const char *begin_display(void *ctx)
 {
     struct agent *a = ctx;
-    bool ok =
-        display_init(&a->display, &a->worker, &a->config.service.target, a->config.print_bodies);
+    bool ok = display_init(&a->display, &a->worker, a->config.print_bodies);
     return ok ? NULL : uv_strerror(UV_ENOMEM);
-}
-
-static void stop_display(void *ctx)
-{
-    struct agent *a = ctx;
-    display_stop(&a->display);
 }
 
 static void end_display(void *ctx)
@@ -44,17 +37,18 @@ static void end_display(void *ctx)
     display_deinit(&a->display);
 }
 
-static const char *begin_service(void *ctx)
+static const char *begin_bindings(void *ctx)
 {
     struct agent *a = ctx;
-    service_init(&a->config.service, &a->upstream, &a->worker.loop);
+    for (size_t i = 0; i < a->config.binding_count; i++)
+        (void)bindings_add(&a->bindings, &a->config.bindings[i], &a->worker, &a->display.console);
     return NULL;
 }
 
-static void end_service(void *ctx)
+static void end_bindings(void *ctx)
 {
     struct agent *a = ctx;
-    upstream_deinit(&a->upstream);
+    bindings_deinit(&a->bindings);
 }
 
 static const char *begin_observing(void *ctx)
@@ -75,11 +69,11 @@ static const char *begin_link(void *ctx)
         return uv_strerror(UV_EIO);
     exchange_ids_init(&a->ids, seed);
     agent_tunnel_init(a);
-    (void)uv_timer_init(&a->worker.loop.uv, &a->retry_timer);
-    a->retry_timer.data = a;
-    a->connect = agent_connect;
-    a->link_context = link_context_new(&a->worker.loop, &a->config.relay);
-    if (!a->link_context)
+    (void)uv_timer_init(&a->worker.loop.uv, &a->link.retry_timer);
+    a->link.retry_timer.data = a;
+    a->link.connect = agent_connect;
+    a->link.context = link_context_new(&a->worker.loop, &a->config.relay);
+    if (!a->link.context)
         return uv_strerror(UV_EMFILE); // a guess: libwebsockets gives no reason
     agent_connect(a);
     return NULL;
@@ -89,7 +83,7 @@ static void leave_relay(void *ctx)
 {
     struct agent *a = ctx;
     agent_leave(a);
-    uv_close((uv_handle_t *)&a->retry_timer, NULL);
+    uv_close((uv_handle_t *)&a->link.retry_timer, NULL);
 }
 
 static void close_link(void *ctx)
@@ -100,13 +94,13 @@ static void close_link(void *ctx)
 static void free_link(void *ctx)
 {
     struct agent *a = ctx;
-    link_context_free(a->link_context);
+    link_context_free(a->link.context);
     secret_wipe((char *)&a->config.relay, sizeof(a->config.relay));
 }
 
 static const struct worker_part parts[] = {
-    {begin_display, {[WORKER_ABORT] = stop_display, [WORKER_FREE] = end_display}},
-    {begin_service, {[WORKER_ABORT] = end_service}},
+    {begin_bindings, {[WORKER_ABORT] = end_bindings}},
+    {begin_display, {[WORKER_FREE] = end_display}},
     {begin_signals, {0}},
     {begin_observing, {0}},
     {begin_link,

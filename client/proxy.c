@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "client/display/display.h"
+#include "client/display/service_watch.h"
 #include "common/base/address.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
@@ -22,6 +23,7 @@ struct proxy {
     struct proxy_config config;
     struct display display;
     struct upstream upstream;
+    struct service_watch watch;
     struct edge_set edges;
     struct listeners listeners;
     char loop_id[FORWARD_LOOP_ID_MAX];
@@ -130,15 +132,8 @@ static const char *begin_signals(void *ctx)
 static const char *begin_display(void *ctx)
 {
     struct proxy *p = ctx;
-    bool ok =
-        display_init(&p->display, &p->worker, &p->config.service.target, p->config.print_bodies);
+    bool ok = display_init(&p->display, &p->worker, p->config.print_bodies);
     return ok ? NULL : "cannot start: not enough memory";
-}
-
-static void stop_display(void *ctx)
-{
-    struct proxy *p = ctx;
-    display_stop(&p->display);
 }
 
 static void end_display(void *ctx)
@@ -152,7 +147,10 @@ static void end_display(void *ctx)
 static const char *begin_service(void *ctx)
 {
     struct proxy *p = ctx;
-    service_init(&p->config.service, &p->upstream, &p->worker.loop);
+    struct loop *loop = &p->worker.loop;
+    service_init(&p->config.service, &p->upstream, loop);
+    service_watch_init(&p->watch, loop, &p->display.console, &p->config.service.target);
+    worker_observe(&p->worker, &p->watch.observer);
     return NULL;
 }
 
@@ -160,6 +158,7 @@ static void end_service(void *ctx)
 {
     struct proxy *p = ctx;
     upstream_deinit(&p->upstream);
+    service_watch_deinit(&p->watch);
 }
 
 static const char *begin_clients(void *ctx)
@@ -198,13 +197,14 @@ static const char *begin_observing(void *ctx)
         return "cannot start a thread to record exchanges";
     p->edges.observer = p->worker.observer;
     display_begin(&p->display, p->worker.recorder != NULL, p->config.data);
+    service_watch_start(&p->watch);
     return NULL;
 }
 
 static const struct worker_part parts[] = {
     {begin_signals, {0}},
-    {begin_display, {[WORKER_ABORT] = stop_display, [WORKER_FREE] = end_display}},
     {begin_service, {[WORKER_ABORT] = end_service}},
+    {begin_display, {[WORKER_FREE] = end_display}},
     {begin_clients, {[WORKER_ABORT] = end_clients}},
     {begin_listening, {[WORKER_REFUSE] = end_listening}},
     {begin_observing, {0}},

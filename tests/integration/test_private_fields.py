@@ -182,6 +182,7 @@ def played(service, tmp_path):
 WRONG_WORDS = {
     "no bind": [("adit-bind", "x")], "bind 0": [("adit-bind", "0")],
     "a bind with a zero before it": [("adit-bind", "01")],
+    "a bind that the agent has not made": [("adit-bind", "2")],
     "an id that is none": [("adit-id", "0123")],
     "an id in capitals": [("adit-id", ID.upper())],
     "two ids": [("adit-id", ID), ("adit-id", ID)],
