@@ -40,6 +40,15 @@ static struct session *open_session(struct agent *a, struct loop *l, struct conn
     return session_new(l, c, &config, &handler, a);
 }
 
+// The value of adit-bind for the name that was requested.
+static struct slice bind_of(const struct agent *a, const struct exchange *x)
+{
+    const struct route *r = a->routes;
+    while (r && r->name != x->facts.tunnel)
+        r = r->agent_next;
+    return r ? slice_str(r->bind_text) : (struct slice){0};
+}
+
 static bool attach(struct outbound *o, struct exchange *x, enum answer *why)
 {
     struct agent *a = container_of(o, struct agent, outbound);
@@ -54,6 +63,7 @@ static bool attach(struct outbound *o, struct exchange *x, enum answer *why)
         *why = ANSWER_TOO_MANY;
         return false;
     }
+    e->bind = bind_of(a, x);
     shed_make_room(m);
     x->facts.tunnel_id = a->number;
     x->record = a->record;

@@ -50,7 +50,8 @@ void agents_close(struct agents *set);
 // digests if that agent has asked for reports.
 struct exchange_observer *agents_observer(struct agents *set);
 
-// The agent as what answers. A client has a limit of exchanges in each tunnel.
+// The agent as what answers. The tunnel in the exchange's facts is the name of one of its routes. A
+// client has a limit of exchanges in each tunnel.
 struct outbound *agent_outbound(struct agent *a);
 // The agent's address as text, by which its names and tunnels are counted: an IPv4 address, or the
 // first one of an IPv6 /64. Empty where it may stand for anybody.

@@ -237,16 +237,11 @@ static void relay_page(struct front *f, struct exchange *x, const struct http_he
     }
 }
 
-static void forward(struct front *f, struct exchange *x, struct route *route,
+static void forward(const struct front *f, struct exchange *x, const struct route *route,
                     struct http_head *head, const struct body_framing *framing)
 {
     struct forward_scratch scratch;
-    if (!forward_request(x, head, f->loop_id, &scratch))
-        return;
-    if (!head_add(head, SLICE("adit-bind"), slice_str(route->bind_text)) ||
-        !head_add(head, SLICE("adit-id"), slice_str(x->facts.id)))
-        exchange_answer(x, ANSWER_HEAD_TOO_LARGE);
-    else
+    if (forward_request(x, head, f->loop_id, &scratch))
         outbound_forward(agent_outbound(route->agent), x, head, framing);
 }
 

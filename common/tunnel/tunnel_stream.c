@@ -63,32 +63,30 @@ static void abort_stream(struct tunnel_stream *e, enum exchange_outcome why)
     tunnel_stream_discard(e);
 }
 
-// Opens the stream of a request with the number of the visitor's connection in adit-visitor
-// (docs/protocol.md §4.1). Not inlined: stack-clash protection probes every page of a frame that
-// holds a head.
-__attribute__((noinline)) static struct mux_stream *open_with_visitor(struct tunnel_stream *e,
-                                                                      const struct http_head *head,
-                                                                      bool ends)
+static void add(struct mux_beside *b, struct slice name, struct slice value)
 {
-    struct http_head with;
-    char digits[24];
-    int len = snprintf(digits, sizeof(digits), "%llu",
-                       (unsigned long long)e->endpoint.x->facts.inbound_id);
-    head_copy(&with, head);
-    // In a full head the field is left out: the agent then closes the connection behind the
-    // request.
-    (void)head_add(&with, SLICE("adit-visitor"), slice_of(digits, (size_t)len));
-    return mux_open(e->mux, &with, ends, e);
+    b->fields[b->count++] = (struct field){.name = name, .value = value};
 }
 
+// Opens the stream with the relay's fields of a request (docs/protocol.md §4.1).
 static void outbound_head(struct exchange_endpoint *endpoint, const struct http_head *head,
                           const struct body_framing *framing)
 {
     struct tunnel_stream *e = stream_of(endpoint);
+    const struct exchange_facts *facts = &endpoint->x->facts;
+    struct mux_beside beside;
+    char visitor[24];
     bool ends = framing->kind == BODY_NONE && head->upgrade.len == 0;
-    bool tells = endpoint->x->facts.inbound_id && mux_peer(e->mux)->visitors &&
-                 exchange_limits_reuse(head, framing);
-    e->stream = tells ? open_with_visitor(e, head, ends) : mux_open(e->mux, head, ends, e);
+    beside.count = 0;
+    if (e->bind.len > 0)
+        add(&beside, SLICE("adit-bind"), e->bind);
+    if (facts->id[0])
+        add(&beside, SLICE("adit-id"), slice_str(facts->id));
+    if (facts->inbound_id && mux_peer(e->mux)->visitors && exchange_limits_reuse(head, framing)) {
+        int len = snprintf(visitor, sizeof(visitor), "%llu", (unsigned long long)facts->inbound_id);
+        add(&beside, SLICE("adit-visitor"), slice_of(visitor, (size_t)len));
+    }
+    e->stream = mux_open_beside(e->mux, head, &beside, ends, e);
     if (!e->stream)
         tunnel_stream_refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
     else

@@ -19,6 +19,7 @@ struct tunnel_stream {
     void (*wake)(void *ctx);
     void *wake_ctx;
     struct share *share; // relay: the client's share of the mux; NULL: the client is unknown
+    struct slice bind;   // relay: the value of adit-bind, valid until the head is sent; empty: none
 };
 
 // Relay: makes an outbound that opens a stream when it gets the request head. It frees itself after

@@ -44,6 +44,20 @@ static bool nv_reserve(struct mux *m, const struct http_head *head)
     return true;
 }
 
+// These never repeat: as entries of HPACK's table they would only evict others.
+static bool is_unique(struct slice name)
+{
+    return slice_eq(name, SLICE("adit-id")) || slice_eq(name, SLICE("adit-visitor"));
+}
+
+static nghttp2_nv nv_field(const struct field *f)
+{
+    nghttp2_nv nv = nv_of(f->name, f->value);
+    if (is_unique(f->name))
+        nv.flags = NGHTTP2_NV_FLAG_NO_INDEX;
+    return nv;
+}
+
 // Appends the fields of a head to the `n` that are there. Returns the new count.
 static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head, struct slice upgrade)
 {
@@ -51,13 +65,8 @@ static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head, s
     n += nv_spelling(m, nva + n, head);
     if (upgrade.len > 0)
         nva[n++] = nv_of(SLICE("adit-upgrade"), upgrade);
-    for (size_t i = 0; i < head->field_count; i++, n++) {
-        nva[n] = nv_of(head->fields[i].name, head->fields[i].value);
-        // These never repeat: as entries of HPACK's table they would only evict others.
-        if (slice_eq(head->fields[i].name, SLICE("adit-id")) ||
-            slice_eq(head->fields[i].name, SLICE("adit-visitor")))
-            nva[n].flags = NGHTTP2_NV_FLAG_NO_INDEX;
-    }
+    for (size_t i = 0; i < head->field_count; i++)
+        nva[n++] = nv_field(&head->fields[i]);
     return n;
 }
 
@@ -118,13 +127,22 @@ bool mux_submit_trailers(struct mux_stream *s)
 
 struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user)
 {
+    static const struct mux_beside nothing;
+    return mux_open_beside(m, head, &nothing, end, user);
+}
+
+struct mux_stream *mux_open_beside(struct mux *m, const struct http_head *head,
+                                   const struct mux_beside *beside, bool end, void *user)
+{
     const struct mux_limits *limits = &m->limits;
     if (m->dead || m->draining || mux_ids_exhausted(m) || mux_is_full(m) ||
         m->unread >= limits->unread || m->heads >= limits->heads)
         return NULL;
-    if (!nv_reserve(m, head))
+    if (head->field_count + beside->count > max_fields(m) || !nv_reserve(m, head))
         return NULL;
     size_t count = nv_request(m, head);
+    for (size_t i = 0; i < beside->count; i++)
+        m->nva[count++] = nv_field(&beside->fields[i]);
     const nghttp2_nv *nva = m->nva;
     struct mux_stream *s = peer_takes(m, head, count) ? mux_stream_new(m, 0, user) : NULL;
     if (!s)
