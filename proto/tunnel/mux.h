@@ -26,7 +26,6 @@ const char *mux_strerror(int error);
 
 enum {
     MUX_STREAMS_MAX = 1024,                  // concurrent streams of a relay
-    MUX_BESIDE_MAX = 4,                      // fields of a mux_beside
     MUX_WINDOW_START = 64 * 1024 - 1,        // receive window of a new stream
     MUX_WINDOW_MAX = 1024 * 1024,            // the window grows up to this as its reader drains
     MUX_WINDOW_FAR_MAX = 8 * MUX_WINDOW_MAX, // and up to this by measured bandwidth-delay product
@@ -146,16 +145,22 @@ bool mux_ids_exhausted(const struct mux *m);
 // opening.
 void mux_drain(struct mux *m);
 
-// Relay: begins a request. `end`: it has no body. Returns NULL when full, out of ids, draining or
-// dead, when too many heads wait to be sent, when the head is too large, or when out of memory.
-struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user);
-// The same with more fields behind those of the head, which saves a copy of it.
+enum {
+    MUX_BESIDE_MAX = 4
+};
+
+// Fields that are sent behind those of a head, and count as its own: saves a copy of the head.
 struct mux_beside {
     struct field fields[MUX_BESIDE_MAX];
     size_t count;
 };
+
+// Relay: begins a request. `end`: it has no body. Returns NULL when full, out of ids, draining or
+// dead, when too many heads wait to be sent, when the head is too large, or when out of memory.
 struct mux_stream *mux_open_beside(struct mux *m, const struct http_head *head,
                                    const struct mux_beside *beside, bool end, void *user);
+// The same with nothing beside the head.
+struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user);
 // Agent: sends a response head, 1xx (more heads follow) or final. Returns 0 or a mux_error:
 // MUX_E_FULL for a 1xx when too many heads wait to be sent.
 int mux_respond(struct mux_stream *s, const struct http_head *head, bool end);

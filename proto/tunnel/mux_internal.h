@@ -51,8 +51,8 @@ struct mux_field_ref {
 };
 
 enum {
-    MUX_FRAME_HEAD = 9,                     // RFC 9113 §4.1
-    MUX_FIELDS_BESIDE = 8 + MUX_BESIDE_MAX, // pseudo-fields, adit-upgrade, adit-case; mux_beside
+    MUX_FRAME_HEAD = 9,    // RFC 9113 §4.1
+    MUX_FIELDS_BESIDE = 8, // pseudo-fields, adit-upgrade, adit-case
 };
 
 struct mux {
