@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: MIT
-// The agent: keeps a tunnel to the relay, binds a name, and forwards requests to the service.
+// The agent: keeps a tunnel to the relay, binds names, and forwards requests to their services.
 #pragma once
+#include "binding.h"
 #include "client/link/link.h"
 #include "common/base/limits.h"
-#include "common/record/write/recorder.h"
-#include "public_name.h"
-#include "service.h"
 
 struct agent_config {
     struct link_target relay;
     char relay_url[320];    // for messages
     const char *token_file; // the file of the token; NULL: it came from elsewhere, or there is none
-    struct public_name wanted; // the name, and perhaps host, scheme and port, that was asked for
-    char name[64];             // the name to bind: empty for any; once bound, the one we have
-    char owner[72];            // our owner value at this relay
+    struct binding_config bindings[BINDINGS_MAX];
+    size_t binding_count;
+    char owner[72];  // our owner value at this relay
     char before[72]; // proof of the previous owner key (docs/protocol.md §2); may be empty
-    struct service service;
     bool print_bodies;
     const char *data; // the value of --data; NULL: not given
     struct limits limits;

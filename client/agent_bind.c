@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: MIT
-// The name: the bind, the relay's answer, and the effect of a refusal.
+// The names: their binds, the relay's answers, and the effect of a refusal.
 #include <stdio.h>
 #include <stdlib.h>
 #include "agent_internal.h"
 #include "common/base/log.h"
 
-enum {
-    BIND_ID = 1
-};
-
-static void bind_name(struct agent *a)
+static void bind_names(struct agent *a)
 {
-    struct control_message bind = {.type = CONTROL_BIND, .id = BIND_ID};
-    memcpy(bind.name, a->config.name, sizeof(bind.name));
-    agent_send_control(a, &bind);
+    for (size_t i = 0; i < a->bindings.count; i++) {
+        const struct binding *b = &a->bindings.list[i];
+        struct control_message bind = {.type = CONTROL_BIND, .id = b->id};
+        memcpy(bind.name, b->name, sizeof(bind.name));
+        agent_send_control(a, &bind);
+    }
 }
 
 // Compares the URL with the one that was asked for, the first time. Another host is final: the URL
 // may have been handed out already. False: the agent stops.
-static bool check_url(struct agent *a, const char *url)
+static bool check_url(struct agent *a, const struct binding *b, const char *url)
 {
     char text[PUBLIC_TEXT_MAX];
-    enum public_match match = public_name_compare(&a->config.wanted, url, text);
-    if (match == PUBLIC_SAME || a->was_bound)
+    enum public_match match = public_name_compare(&b->config->wanted, url, text);
+    if (match == PUBLIC_SAME || b->was_bound)
         return true;
     if (match == PUBLIC_SAME_HOST) {
         log_warn("%s", text);
@@ -33,23 +32,24 @@ static bool check_url(struct agent *a, const char *url)
     return false;
 }
 
-static void on_bound(struct agent *a, const struct control_message *bound)
+static void on_bound(struct agent *a, struct binding *b, const struct control_message *bound)
 {
     char to[SERVICE_URL_MAX];
-    a->retry_bound_ms = 0;
-    timeout_stop(&a->bind_timeout);
-    if (!check_url(a, bound->url))
+    a->link.retry = (struct retry){0};
+    if (bindings_are_answered(&a->bindings))
+        timeout_stop(&a->link.bind_timeout);
+    if (!check_url(a, b, bound->url))
         return;
-    if (!a->config.name[0]) // keep the name for the links to come
-        memcpy(a->config.name, bound->name, sizeof(a->config.name));
-    const char *how = a->was_bound ? "connected again, " : "";
-    service_url(&a->config.service, to);
+    const char *how = b->was_bound ? "connected again, " : "";
+    service_url(&b->config->service, to);
     console_line(&a->display.console, "adit: %s%s -> %s", how, bound->url, to);
-    if (!a->was_bound)
-        display_begin(&a->display, a->recorder != NULL, a->config.data);
-    a->was_bound = true;
-    a->token_refused = false;
-    link_message_reset(&a->last_message);
+    if (!a->link.was_bound)
+        display_begin(&a->display, a->worker.recorder != NULL, a->config.data);
+    if (!b->was_bound)
+        service_watch_start(&b->watch);
+    b->was_bound = a->link.was_bound = true;
+    a->link.token_refused = false;
+    link_message_reset(&a->link.last_message);
 }
 
 enum refusal {
@@ -81,54 +81,56 @@ static enum refusal refusal_of(const char *code)
     return REFUSAL_FINAL_AT_START;
 }
 
-static void on_refused(struct agent *a, const struct control_message *refused)
+static void on_refused(struct agent *a, const struct binding *b,
+                       const struct control_message *refused)
 {
     char text[LINK_MESSAGE_MAX];
     enum refusal refusal = refusal_of(refused->code);
-    if (refusal == REFUSAL_FINAL || (refusal == REFUSAL_FINAL_AT_START && !a->was_bound)) {
+    if (refusal == REFUSAL_FINAL || (refusal == REFUSAL_FINAL_AT_START && !b->was_bound)) {
         log_error("%s (%s)", refused->message, refused->code);
         agent_stop(a, EXIT_FAILURE);
         return;
     }
-    const char *name = a->config.name;
     (void)snprintf(text, sizeof(text), "the relay refuses %s%s for now: %s (%s). Trying again",
-                   name[0] ? "the name " : "a name", name, refused->message, refused->code);
+                   b->name[0] ? "the name " : "a name", b->name, refused->message, refused->code);
     agent_warn(a, text);
-    a->bind_deferred = true;
-    loop_queue(&a->loop, &a->leave); // not now: the tunnel is on the stack
+    a->link.bind_deferred = true;
+    loop_queue(&a->worker.loop, &a->link.leave); // not now: the tunnel is on the stack
 }
 
-// A bind is answered once, with the name that was asked for if one was. A refusal may also follow
-// later, when the name is taken away (docs/protocol.md §5). Other messages pass.
-static bool is_expected(const struct agent *a, const struct control_message *message)
+// The binding that a CONTROL_BOUND or CONTROL_REFUSED is about. A refusal of the whole tunnel (id
+// 0) is told as one of the first name. NULL: the message answers nothing.
+static struct binding *binding_of(struct agent *a, const struct control_message *message)
 {
-    if (message->type != CONTROL_BOUND && message->type != CONTROL_REFUSED)
-        return true;
     if (message->id == 0 && message->type == CONTROL_REFUSED)
-        return true; // refuses the whole tunnel
-    if (message->id != BIND_ID)
-        return false;
-    bool named = a->config.name[0] != 0;
-    return message->type == CONTROL_REFUSED ||
-           (!a->bind_answered &&
-            (!named || slice_ieq(slice_str(a->config.name), slice_str(message->name))));
+        return &a->bindings.list[0];
+    struct binding *b = bindings_find(&a->bindings, message->id);
+    return b && binding_expects(b, message) ? b : NULL;
+}
+
+static void on_answer(struct agent *a, const struct control_message *message)
+{
+    struct binding *b = binding_of(a, message);
+    if (!b) {
+        a->link.protocol_error = true;
+        loop_queue(&a->worker.loop, &a->link.leave); // not now: the tunnel is on the stack
+    } else if (message->type == CONTROL_BOUND) {
+        binding_answered(b, message);
+        on_bound(a, b, message);
+    } else {
+        on_refused(a, b, message);
+    }
 }
 
 void agent_on_control(void *ctx, const struct control_message *message)
 {
     struct agent *a = ctx;
-    if (a->bind_deferred || a->protocol_error)
+    if (a->link.bind_deferred || a->link.protocol_error)
         return;
-    if (!is_expected(a, message)) {
-        a->protocol_error = true;
-        loop_queue(&a->loop, &a->leave); // not now: the tunnel is on the stack
-        return;
-    }
-    a->bind_answered = a->bind_answered || message->type == CONTROL_BOUND;
     switch (message->type) {
-    case CONTROL_WELCOME: bind_name(a); return;
-    case CONTROL_BOUND: on_bound(a, message); return;
-    case CONTROL_REFUSED: on_refused(a, message); return;
+    case CONTROL_WELCOME: bind_names(a); return;
+    case CONTROL_BOUND:
+    case CONTROL_REFUSED: on_answer(a, message); return;
     case CONTROL_DRAIN: log_info("the relay will stop: %s", message->message); return;
     case CONTROL_HELLO:
     case CONTROL_BIND: return;

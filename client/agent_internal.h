@@ -5,49 +5,41 @@
 #include "agent.h"
 #include "client/display/display.h"
 #include "client/link/link_messages.h"
-#include "common/io/signals.h"
 #include "common/tunnel/session.h"
+#include "common/worker/worker.h"
+#include "retry.h"
 
-// The wait before connecting again.
-enum {
-    RETRY_FIRST_MS = 500, // bound of the first retry when no link came up
-    RETRY_LOST_MS = 1500, // when one was up
-    RETRY_MIN_MS = 100,   // when the relay asks for a shorter bound
-    RETRY_MAX_MS = 32000
+struct agent;
+
+// The link to the relay: the one that is being opened, or open, or awaited.
+struct relay_link {
+    struct link_context *context;
+    struct link *opening;    // while it is being opened
+    struct session *session; // once it is open
+    uint64_t tunnel_number;  // of the current tunnel, or the last one
+    struct retry retry;
+    uv_timer_t retry_timer;
+    void (*connect)(struct agent *a); // agent_connect, for the timer
+    struct last_link_message last_message;
+    bool was_bound;     // a name, ever
+    bool token_refused; // after it had been accepted: read the token file again
+    // Of the current tunnel:
+    struct timeout bind_timeout;
+    struct loop_task leave; // ends the session for bind_deferred or protocol_error
+    bool bind_deferred;     // a bind was refused for now: close the link and retry
+    bool protocol_error;    // the relay sent a control message that answers nothing
 };
 
 struct agent {
-    struct loop loop;
+    struct worker worker;
     struct agent_config config;
+    struct bindings bindings;
+    struct relay_link link;
     struct display display;
-    struct recorder *recorder;                 // NULL: nothing is recorded
-    struct exchange_observer reporter;         // sends the relay a report of each exchange
-    const struct exchange_observer *observers; // of all exchanges
-    struct upstream upstream;
-    struct host_rewrite host_rewrite;
-    struct filter_chain filters;
-    struct exchange_ids ids; // for requests of a relay that sends no ids
-    struct link_context *link_context;
-    struct link *link;       // while it is being opened
-    struct session *session; // once it is open
-    uint64_t tunnel_number;  // of the current tunnel, or the last one
-    struct loop_task leave;  // ends the session for bind_deferred or protocol_error
-    struct timeout bind_timeout;
-    uv_timer_t retry_timer;
-    void (*connect)(struct agent *a); // agent_connect, for the timer
-    struct signals signals;
-    uint32_t retry_first_ms;  // bound of the first retry since the agent was bound
-    uint32_t retry_bound_ms;  // bound of the last retry; 0: none since then
-    uint32_t retry_waited_ms; // of all retries since then, up to retry_first_ms
-    bool was_bound;           // ever
-    bool token_refused;       // after it had been accepted: read the token file again
-    // Of the current tunnel:
-    bool bind_answered;  // CONTROL_BOUND has come
-    bool bind_deferred;  // the bind was refused for now: close the link and retry
-    bool protocol_error; // the relay sent a control message that answers nothing
-    bool stops;          // agent_stop was called
+    struct exchange_observer reporter; // sends the relay a report of each exchange
+    struct exchange_ids ids;           // for requests of a relay that sends no ids
+    bool stops;                        // agent_stop was called
     int exit_status;
-    struct last_link_message last_message;
 };
 
 // agent_state.c
@@ -60,8 +52,8 @@ void agent_warn(struct agent *a, const char *text);
 static inline void agent_wake(void *ctx)
 {
     struct agent *a = ctx;
-    if (a->session)
-        session_wake(a->session);
+    if (a->link.session)
+        session_wake(a->link.session);
 }
 
 void agent_send_control(struct agent *a, const struct control_message *message);

@@ -8,7 +8,7 @@
 static void on_link_up(void *ctx, struct conn *c)
 {
     struct agent *a = ctx;
-    a->link = NULL;
+    a->link.opening = NULL;
     log_debug("connected to the relay, asking for a name");
     if (!agent_open_tunnel(a, c))
         agent_lose_link(a, WS_CLOSE_GOING_AWAY, "out of memory");
@@ -20,7 +20,7 @@ static void on_unauthorized(struct agent *a, const struct link_failure *failure)
 {
     char text[LINK_MESSAGE_MAX];
     const char *url = a->config.relay_url;
-    if (!a->was_bound) {
+    if (!a->link.was_bound) {
         log_error(
             "the relay %s %s (ADIT-UNAUTHORIZED)", url,
             a->config.relay.token[0]
@@ -36,7 +36,7 @@ static void on_unauthorized(struct agent *a, const struct link_failure *failure)
                    a->config.token_file ? "put its new one into the file given with --token-file"
                                         : "start adit again with its new one");
     agent_warn(a, text);
-    a->token_refused = true;
+    a->link.token_refused = true;
     agent_retry_later(a, RETRY_FIRST_MS, failure->retry_after_ms);
 }
 
@@ -44,7 +44,7 @@ static void on_link_failed(void *ctx, const struct link_failure *failure)
 {
     struct agent *a = ctx;
     char text[LINK_MESSAGE_MAX];
-    a->link = NULL;
+    a->link.opening = NULL;
     if (failure->status == 401 && !failure->at_proxy) {
         on_unauthorized(a, failure);
         return;
@@ -64,20 +64,20 @@ static void read_token_again(struct agent *a)
     const char *path = a->config.token_file;
     if (path && !stat(path, &st) && S_ISREG(st.st_mode) && !secret_read_file(path, token)) {
         memcpy(a->config.relay.token, token, sizeof(token));
-        recorder_set_token(a->recorder, token);
+        recorder_set_token(a->worker.recorder, token);
     }
     secret_wipe(token, sizeof(token));
 }
 
 void agent_connect(struct agent *a)
 {
-    if (a->token_refused)
+    if (a->link.token_refused)
         read_token_again(a);
     const struct relay_proxy *proxy = &a->config.relay.proxy;
     log_debug("connecting to the relay %s%s%s", a->config.relay_url,
               proxy->used ? " through the proxy " : "", proxy->used ? proxy->url : "");
-    a->link = link_open(a->link_context, &a->config.relay, &link_ops, a);
-    if (a->link)
+    a->link.opening = link_open(a->link.context, &a->config.relay, &link_ops, a);
+    if (a->link.opening)
         return;
     agent_warn(a, "out of memory. Trying again");
     agent_retry_later(a, RETRY_FIRST_MS, 0);

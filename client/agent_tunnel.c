@@ -8,12 +8,12 @@
 
 static void on_leave(struct loop_task *task)
 {
-    struct agent *a = container_of(task, struct agent, leave);
+    struct agent *a = container_of(task, struct agent, link.leave);
     const struct session_end breach = {.fault = SESSION_TUNNEL_FAILED,
                                        .error = TUNNEL_E_CONTROL,
                                        .detail = "",
                                        .code = WS_CLOSE_PROTOCOL};
-    if (a->protocol_error)
+    if (a->link.protocol_error)
         agent_on_session_end(a, &breach);
     else
         agent_retry_link(a, WS_CLOSE_GOING_AWAY);
@@ -21,12 +21,13 @@ static void on_leave(struct loop_task *task)
 
 static void on_bind_timeout(struct timeout *t)
 {
-    agent_lose_link(container_of(t, struct agent, bind_timeout), WS_CLOSE_GOING_AWAY,
+    agent_lose_link(container_of(t, struct agent, link.bind_timeout), WS_CLOSE_GOING_AWAY,
                     "the relay gave no name in time");
 }
 
 // The private fields of a request (docs/protocol.md §4).
 struct private_values {
+    uint64_t bind;    // the id of the binding; 0: none was sent
     struct slice id;  // the exchange's id; empty: none was sent
     uint64_t inbound; // the number of the visitor's connection; 0: none was sent
 };
@@ -34,8 +35,11 @@ struct private_values {
 static struct private_values take_private(struct http_head *request)
 {
     struct private_values values = {0};
+    const struct field *bind = head_find(request, SLICE("adit-bind"));
     const struct field *id = head_find(request, SLICE("adit-id"));
     const struct field *visitor = head_find(request, SLICE("adit-visitor"));
+    if (bind)
+        (void)private_number(bind->value, &values.bind);
     if (id)
         values.id = id->value;
     if (visitor)
@@ -44,14 +48,16 @@ static struct private_values take_private(struct http_head *request)
     return values;
 }
 
-// Opens an exchange between the request's stream and the upstream.
+// Opens an exchange between the request's stream and the upstream of its binding. A request of no
+// binding breaks the rules (docs/protocol.md §4.1).
 static void on_request(void *ctx, struct mux_stream *s, struct http_head *request,
                        const struct body_framing *framing, bool end)
 {
     struct agent *a = ctx;
     const struct private_values values = take_private(request);
-    struct tunnel_stream *e = tunnel_stream_inbound(&a->loop, s, agent_wake, a);
-    struct exchange *x = e ? exchange_new(&e->endpoint, request, a->observers) : NULL;
+    struct binding *b = bindings_of_request(&a->bindings, values.bind);
+    struct tunnel_stream *e = b ? tunnel_stream_inbound(&a->worker.loop, s, agent_wake, a) : NULL;
+    struct exchange *x = e ? exchange_new(&e->endpoint, request, a->worker.observer) : NULL;
     if (!x) {
         mux_set_user(s, NULL);
         mux_reset(s, MUX_RESET_REFUSED);
@@ -64,10 +70,10 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
         memcpy(x->facts.id, values.id.p, EXCHANGE_ID_LEN);
     else
         exchange_id_next(&a->ids, (uint64_t)x->facts.begun_wall_ns / 1000000, x->facts.id);
-    x->facts.tunnel = a->config.name;
-    x->facts.tunnel_id = a->tunnel_number;
+    x->facts.tunnel = b->name;
+    x->facts.tunnel_id = a->link.tunnel_number;
     x->facts.inbound_id = values.inbound;
-    outbound_forward(&a->upstream.outbound, &a->filters, x, request, framing);
+    outbound_forward(&b->upstream.outbound, &b->filters, x, request, framing);
     if (end && e->endpoint.x)
         exchange_finish(&e->endpoint, NULL);
 }
@@ -76,24 +82,24 @@ void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_outcome 
 {
     struct agent *a = ctx;
     struct report report;
-    if (!a->session || x->facts.tunnel_id != a->tunnel_number)
+    if (!a->link.session || x->facts.tunnel_id != a->link.tunnel_number)
         return;
     exchange_report(x, why, &report);
-    tunnel_queue_report(session_tunnel(a->session), &report);
+    tunnel_queue_report(session_tunnel(a->link.session), &report);
     agent_wake(a);
 }
 
 bool agent_wants_digests(void *ctx, const struct exchange *x)
 {
     const struct agent *a = ctx;
-    return a->session && x->facts.tunnel_id == a->tunnel_number &&
-           tunnel_wants_reports(session_tunnel(a->session));
+    return a->link.session && x->facts.tunnel_id == a->link.tunnel_number &&
+           tunnel_wants_reports(session_tunnel(a->link.session));
 }
 
 static void on_report(void *ctx, const struct report *report)
 {
     struct agent *a = ctx;
-    recorder_report(a->recorder, a->tunnel_number, report);
+    recorder_report(a->worker.recorder, a->link.tunnel_number, report);
 }
 
 static const struct session_handler handler = {
@@ -111,22 +117,23 @@ bool agent_open_tunnel(struct agent *a, struct conn *c)
 {
     struct control_message hello = {.type = CONTROL_HELLO, .version = CONTROL_VERSION};
     (void)snprintf(hello.features, sizeof(hello.features), "%s",
-                   a->recorder ? "owner,reports" : "owner");
-    a->tunnel_number++;
+                   a->worker.recorder ? "owner,reports" : "owner");
+    a->link.tunnel_number++;
     const struct tunnel_config config = {.role = TUNNEL_AGENT};
-    a->session = session_new(&a->loop, c, &config, &handler, a);
-    if (!a->session)
+    a->link.session = session_new(&a->worker.loop, c, &config, &handler, a);
+    if (!a->link.session)
         return false;
     (void)snprintf(hello.software, sizeof(hello.software), "adit %s", adit_version());
     memcpy(hello.owner, a->config.owner, sizeof(hello.owner));
     memcpy(hello.before, a->config.before, sizeof(hello.before));
     memcpy(hello.record, a->config.relay_record, sizeof(hello.record));
     agent_send_control(a, &hello);
-    timeout_start(&a->loop, &a->bind_timeout, a->loop.limits.hello_ms, on_bind_timeout);
+    timeout_start(&a->worker.loop, &a->link.bind_timeout, a->worker.loop.limits.hello_ms,
+                  on_bind_timeout);
     return true;
 }
 
 void agent_tunnel_init(struct agent *a)
 {
-    a->leave.run = on_leave;
+    a->link.leave.run = on_leave;
 }

@@ -7,6 +7,7 @@
 #include "common/base/owner.h"
 #include "common/base/secret.h"
 #include "common/base/version.h"
+#include "public_urls.h"
 #include "reserved_names.h"
 
 enum {
@@ -142,7 +143,8 @@ static bool is_owner(const struct agent *a, const struct route *r)
     owner_value proof;
     if (secret_equal(r->owner, ROUTE_OWNER_DIGITS, a->owner, ROUTE_OWNER_DIGITS))
         return true;
-    return r->legacy_owner && a->legacy_proof[0] && owner_proof(r->owner, a->set->domain, proof) &&
+    return r->legacy_owner && a->legacy_proof[0] &&
+           owner_proof(r->owner, a->set->urls->domain, proof) &&
            secret_equal(proof, OWNER_DIGITS, a->legacy_proof, strlen(a->legacy_proof));
 }
 
@@ -214,7 +216,7 @@ static void bind_name(struct agent *a, const struct control_message *bind)
     if (old && old->route_count == 0)
         agent_has_no_names(old);
     (void)snprintf(bound.name, sizeof(bound.name), "%s", r->name);
-    a->set->url_of(a->set->ctx, r->name, bound.url, sizeof(bound.url));
+    public_urls_write(a->set->urls, r->name, bound.url, sizeof(bound.url));
     relay_log_bound(a->set->log, &a->summary, &bound);
     say(a, &bound);
 }

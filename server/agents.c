@@ -117,7 +117,7 @@ static struct agent *agent_of(const struct agents *set, const struct exchange *x
     return a ? a : find_number(&set->waiting, x->facts.tunnel_id);
 }
 
-void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why)
+static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct agents *set = ctx;
     struct agent *a = x->facts.tunnel_id ? agent_of(set, x) : NULL;
@@ -131,10 +131,17 @@ void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why)
     agent_wake(a);
 }
 
-bool agents_want_digests(void *ctx, const struct exchange *x)
+static bool wants_digests(void *ctx, const struct exchange *x)
 {
     const struct agent *a = x->facts.tunnel_id ? agent_of(ctx, x) : NULL;
     return a && !a->closed && tunnel_wants_reports(session_tunnel(a->session));
+}
+
+struct exchange_observer *agents_observer(struct agents *set)
+{
+    set->observer = (struct exchange_observer){
+        .closed = on_exchange_closed, .wants_digests = wants_digests, .ctx = set};
+    return &set->observer;
 }
 
 static void leave_list(const struct agents *set, const struct list *agents)

@@ -4,32 +4,30 @@
 #pragma once
 #include "common/base/client_address.h"
 #include "common/base/shares.h"
-#include "common/exchange/answer.h"
 #include "common/exchange/outbound.h"
 #include "common/io/conn.h"
 #include "proto/list.h"
 #include "rate_limit.h"
 
 struct agent;
+struct public_urls;
 struct recorder;
 struct relay_log;
 struct reserved_names;
 struct routes;
 
-// All agents of one relay. Embedded; the first group is set by the relay before the first agent
-// comes, the rest is zero.
+// All agents of one worker. Embedded; the first group is what they use, set before the first agent
+// comes; the rest is zero.
 struct agents {
     struct loop *loop;
     struct routes *routes;
     struct relay_log *log;
     struct recorder *recorder; // NULL: nothing is recorded
     const struct reserved_names *reserved;
-    const char *domain;
+    const struct public_urls *urls;
     uint64_t seed; // of hashes; random
-    // Writes the public URL of a name.
-    void (*url_of)(void *ctx, const char *name, char *out, size_t cap);
-    void *ctx;
 
+    struct exchange_observer observer;
     struct list named;         // agents that have names, longest first
     struct list waiting;       // agents that have none, longest first
     size_t waiting_count;      // of `waiting`
@@ -48,13 +46,12 @@ void agents_accept(struct agents *set, struct conn *c, const struct client_addre
 void agents_leave(struct agents *set);
 // Closes all agents that have not left since then.
 void agents_close(struct agents *set);
-// An exchange observer's `closed`; `ctx` is the struct agents. Reports to the exchange's agent how
-// it ended (docs/protocol.md §5.1).
-void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why);
-// The observer's `wants_digests`: the exchange's agent has asked for reports.
-bool agents_want_digests(void *ctx, const struct exchange *x);
+// The observer that reports to the exchange's agent how it ended (docs/protocol.md §5.1), with
+// digests if that agent has asked for reports.
+struct exchange_observer *agents_observer(struct agents *set);
 
-// The agent as what answers. A client has a limit of exchanges in each tunnel.
+// The agent as what answers. The tunnel in the exchange's facts is the name of one of its routes. A
+// client has a limit of exchanges in each tunnel.
 struct outbound *agent_outbound(struct agent *a);
 // The agent's address as text, by which its names and tunnels are counted: an IPv4 address, or the
 // first one of an IPv6 /64. Empty where it may stand for anybody.

@@ -9,6 +9,7 @@
 #include "common/base/state.h"
 #include "common/base/version.h"
 #include "common/inspect/dispatch.h"
+#include "common/io/signals.h"
 #include "common/record/write/record_options.h"
 #include "relay.h"
 
@@ -168,7 +169,7 @@ static const char *take_reserved_names(struct command *cmd,
     return NULL;
 }
 
-static int run(struct relay *r, struct command *cmd)
+static int run(struct command *cmd)
 {
     char message[RESERVED_MESSAGE_MAX];
     char *dir = cmd->dir;
@@ -186,11 +187,7 @@ static int run(struct relay *r, struct command *cmd)
     }
     cmd->config.record.dir = dir;
     cmd->config.record.program = "aditd";
-    why = relay_start(r, &cmd->config);
-    if (!why)
-        relay_run(r);
-    int status = why ? fail("", why) : EXIT_SUCCESS;
-    relay_stop(r);
+    int status = relay_run(&cmd->config);
     reserved_names_free(&cmd->config.reserved);
     return status;
 }
@@ -214,13 +211,8 @@ static int serve(int argc, char **argv)
     if (!process_has_files("aditd", PROCESS_FILES_SERVE))
         return EXIT_FAILURE;
     log_init_service("aditd", cmd.options.verbose ? LOG_DEBUG : LOG_INFO);
-    struct relay *r = calloc(1, sizeof(*r));
-    if (!r)
-        return fail("out of memory", "");
-    int status = run(r, &cmd);
+    int status = run(&cmd);
     secret_wipe(cmd.config.token, sizeof(cmd.config.token));
-    secret_wipe(r->config.token, sizeof(r->config.token)); // when relay_stop had nothing to stop
-    free(r);
     return status;
 }
 

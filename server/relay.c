@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The relay's parts, what each of them uses, and the order in which they begin.
 #include "relay.h"
 #include <signal.h>
 #include <stdarg.h>
@@ -6,33 +7,54 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "agents.h"
 #include "common/base/address.h"
 #include "common/base/log.h"
 #include "common/base/output.h"
 #include "common/base/version.h"
+#include "common/exchange/body_limit.h"
+#include "common/exchange/forward.h"
+#include "common/inbound/listeners.h"
+#include "common/worker/worker.h"
+#include "front.h"
+#include "name_store.h"
+#include "public_urls.h"
+#include "relay_log.h"
+#include "routes.h"
 
 enum {
     DEFAULT_PORT = 7080
 };
 
-static void on_accepted(const struct listener *l, int fd, const struct sockaddr_storage *peer)
-{
-    struct relay *r = l->ctx;
-    edge_set_accept(&r->edges, l, fd, peer);
-}
+struct relay {
+    struct worker worker;
+    struct relay_config config;
+    struct public_urls urls;
+    struct listeners listeners;
+    struct edge_set edges;
+    struct body_limit body_limit;
+    struct forward forward;
+    struct filter_chain filters; // of what goes to agents
+    struct front front;
+    struct agents agents;
+    struct routes routes;
+    struct name_store names; // keeps the routes over a restart
+    struct relay_log log;
+    char id[FORWARD_ID_DIGITS + 1]; // of this run of the relay
+    char loop_id[FORWARD_LOOP_ID_MAX];
+    char listening[256]; // the listeners' URLs, for the log
+    char message[512];   // why it did not start
+};
 
 static int listen_on(struct relay *r, const struct sockaddr_storage *addr)
 {
-    struct listener *listener = &r->listeners[r->listener_count];
     struct sockaddr_storage actual;
     char text[ADDRESS_TEXT_MAX];
-    *listener = (struct listener){.accepted = on_accepted, .ctx = r};
-    int error = listener_open(listener, &r->loop, addr, &actual);
+    int error = listeners_add(&r->listeners, addr, &actual);
     if (error)
         return error;
-    r->listener_count++;
-    if (r->first_port == 0)
-        r->first_port = address_port(&actual);
+    if (r->urls.port == 0)
+        r->urls.port = address_port(&actual);
     address_text(&actual, text);
     (void)printf("aditd: listening on http://%s\n", text);
     size_t len = strlen(r->listening);
@@ -65,7 +87,7 @@ __attribute__((format(printf, 2, 3))) static const char *message(struct relay *r
     return r->message;
 }
 
-static const char *open_listeners(struct relay *r)
+static const char *listen_by_config(struct relay *r)
 {
     struct sockaddr_storage addrs[LIMIT_LISTENERS];
     const struct relay_config *config = &r->config;
@@ -113,7 +135,7 @@ static void reload(struct relay *r)
     }
     bool same = secret_equal(token, strlen(token), now, strlen(now));
     memcpy(now, token, sizeof(token));
-    recorder_set_token(r->recorder, now);
+    recorder_set_token(r->worker.recorder, now);
     secret_wipe(token, sizeof(token));
     log_info("reload: the file given with --token-file was read again: %s",
              same ? "the token is the same" : "a new token is in force");
@@ -130,32 +152,95 @@ static void on_signal(void *ctx, int number)
     }
     log_info("stopping: signal %d, %zu tunnels, %zu visitors' connections", number, r->agents.count,
              r->edges.count);
-    loop_stop(&r->loop);
+    loop_stop(&r->worker.loop);
 }
 
-// Chains the observers of exchanges: the recorder, the log, the agents.
-static const char *begin_recording(struct relay *r)
+static const char *begin_signals(void *ctx)
 {
-    r->reporter = (struct exchange_observer){
-        .closed = agents_report, .wants_digests = agents_want_digests, .ctx = &r->agents};
-    r->edges.observer = relay_log_observer(&r->log, &r->reporter);
-    if (r->config.record.level == EXCHANGE_RECORD_NONE)
-        return NULL;
-    r->config.record.token = r->config.token;
-    r->recorder = recorder_new(&r->loop, &r->config.record);
-    if (!r->recorder)
-        return "cannot start a thread to record exchanges";
-    r->agents.recorder = r->recorder;
-    r->front.recorder = r->recorder;
-    recorder_observer(r->recorder)->next = r->edges.observer;
-    r->edges.observer = recorder_observer(r->recorder);
+    struct relay *r = ctx;
+    signals_watch(&r->worker.signals, &r->worker.loop, on_signal, r);
     return NULL;
 }
 
-static void on_given_up(const struct route *route, const char *why)
+static void on_given_up(void *ctx, const struct route *route, const char *why)
 {
-    struct relay *r = container_of(route->table, struct relay, routes);
-    relay_log_tunnel(&r->log, LOG_INFO, "name %s given up: %s", route->name, why);
+    relay_log_tunnel(ctx, LOG_INFO, "name %s given up: %s", route->name, why);
+}
+
+// Sets ids, and seeds of hashes that clients must not be able to guess.
+static const char *begin_randomness(void *ctx)
+{
+    struct relay *r = ctx;
+    uint64_t exchange_seed = 0;
+    uint64_t routes_seed = 0;
+    if (!secret_random_hex(r->id, 8) || !secret_random(&exchange_seed, sizeof(exchange_seed)) ||
+        !secret_random(&routes_seed, sizeof(routes_seed)) ||
+        !secret_random(&r->agents.seed, sizeof(r->agents.seed)) ||
+        !secret_random(&r->front.failures.seed, sizeof(r->front.failures.seed)) ||
+        !secret_random(&r->edges.admission.shares.seed, sizeof(r->edges.admission.shares.seed)) ||
+        !secret_random(&r->edges.proxied.seed, sizeof(r->edges.proxied.seed)))
+        return "the system gives no random bytes";
+    r->agents.waiting_of.seed = r->agents.seed;
+    exchange_ids_init(&r->edges.ids, exchange_seed);
+    routes_init(&r->routes, &r->worker.loop, routes_seed);
+    r->routes.given_up = on_given_up;
+    r->routes.given_up_ctx = &r->log;
+    forward_loop_id(r->loop_id, r->id);
+    return NULL;
+}
+
+static void free_routes(void *ctx)
+{
+    struct relay *r = ctx;
+    relay_log_flush(&r->log);
+    routes_deinit(&r->routes);
+    token_failures_deinit(&r->front.failures);
+}
+
+static const char *begin_names(void *ctx)
+{
+    struct relay *r = ctx;
+    name_store_open(&r->names, &r->routes, r->config.record.dir);
+    return NULL;
+}
+
+static void end_names(void *ctx)
+{
+    struct relay *r = ctx;
+    name_store_close(&r->names);
+}
+
+static const char *begin_listening(void *ctx)
+{
+    struct relay *r = ctx;
+    const char *why = listen_by_config(r);
+    if (why)
+        listeners_close(&r->listeners);
+    return why;
+}
+
+static void end_listening(void *ctx)
+{
+    struct relay *r = ctx;
+    listeners_close(&r->listeners);
+}
+
+static void leave_agents(void *ctx)
+{
+    struct relay *r = ctx;
+    agents_leave(&r->agents);
+}
+
+static void close_agents(void *ctx)
+{
+    struct relay *r = ctx;
+    agents_close(&r->agents);
+}
+
+static void abort_visitors(void *ctx)
+{
+    struct relay *r = ctx;
+    edge_set_close(&r->edges);
 }
 
 // Whether a proxy on this machine forwards to us without naming its clients: all listeners are on
@@ -171,31 +256,49 @@ static bool has_silent_proxy(const struct relay *r)
     return loopback && r->config.public_host[0] && !r->edges.trusted;
 }
 
-static void url_of(void *ctx, const char *name, char *out, size_t cap)
+// Last: a relay that cannot listen leaves the record alone.
+static const char *begin_observing(void *ctx)
 {
-    const struct relay *r = ctx;
-    const struct relay_config *c = &r->config;
-    unsigned port = c->public_port ? c->public_port : r->first_port;
-    bool standard = port == (strcmp(c->scheme, "https") == 0 ? 443 : 80);
-    char suffix[8] = "";
-    if (!standard)
-        (void)snprintf(suffix, sizeof(suffix), ":%u", port);
-    (void)snprintf(out, cap, "%s://%s.%s%s", c->scheme, name, c->domain, suffix);
+    struct relay *r = ctx;
+    if (has_silent_proxy(r))
+        log_warn("proxy: all visitors will look like one address, that of the proxy in front of "
+                 "the relay: none of them has a share of its own. Let the proxy send "
+                 "X-Forwarded-For and X-Forwarded-Proto, and pass --trusted-proxy loopback");
+    worker_observe(&r->worker, agents_observer(&r->agents));
+    worker_observe(&r->worker, relay_log_observer(&r->log));
+    r->config.record.token = r->config.token;
+    if (!worker_record(&r->worker, &r->config.record))
+        return "cannot start a thread to record exchanges";
+    r->agents.recorder = r->worker.recorder;
+    r->front.recorder = r->worker.recorder;
+    r->edges.observer = r->worker.observer;
+    return NULL;
 }
 
-// Connects the parts, none of which knows the relay.
+static const struct worker_part parts[] = {
+    {begin_randomness, {[WORKER_RELEASE] = free_routes}},
+    {begin_signals, {0}},
+    {NULL, {[WORKER_LEAVE] = leave_agents, [WORKER_CLOSE] = close_agents}},
+    {NULL, {[WORKER_ABORT] = abort_visitors}},
+    {begin_names, {[WORKER_LEAVE] = end_names}}, // while the agents still have their names
+    {begin_listening, {[WORKER_REFUSE] = end_listening}},
+    {begin_observing, {0}},
+};
+
+// Gives the parts what they use. None of them knows the relay.
 static void compose(struct relay *r)
 {
     const struct relay_config *c = &r->config;
-    r->log.loop = &r->loop;
-    r->agents = (struct agents){.loop = &r->loop,
+    struct loop *loop = &r->worker.loop;
+    r->urls =
+        (struct public_urls){.scheme = c->scheme, .domain = c->domain, .port = c->public_port};
+    r->log.loop = loop;
+    r->agents = (struct agents){.loop = loop,
                                 .routes = &r->routes,
                                 .log = &r->log,
                                 .reserved = &c->reserved,
-                                .domain = c->domain,
-                                .url_of = url_of,
-                                .ctx = r};
-    r->front = (struct front){.loop = &r->loop,
+                                .urls = &r->urls};
+    r->front = (struct front){.loop = loop,
                               .edges = &r->edges,
                               .routes = &r->routes,
                               .agents = &r->agents,
@@ -206,54 +309,25 @@ static void compose(struct relay *r)
     body_limit_add(&r->body_limit, c->limits.body_bytes, &r->filters);
     forward_init(&r->forward, r->loop_id);
     filter_chain_add(&r->filters, &r->forward.filter);
-    r->edges = (struct edge_set){.loop = &r->loop,
+    r->edges = (struct edge_set){.loop = loop,
                                  .handler = front_handler(&r->front),
                                  .scheme = c->scheme,
                                  .trusted = c->trusted.count > 0 ? &c->trusted : NULL,
                                  .shared_domain = c->domain};
+    r->listeners.edges = &r->edges;
 }
 
-// Sets ids, and seeds of hashes that clients must not be able to guess.
-static bool take_randomness(struct relay *r)
+static const char *begin(struct relay *r)
 {
-    uint64_t exchange_seed = 0;
-    uint64_t routes_seed = 0;
-    if (!secret_random_hex(r->id, 8) || !secret_random(&exchange_seed, sizeof(exchange_seed)) ||
-        !secret_random(&routes_seed, sizeof(routes_seed)) ||
-        !secret_random(&r->agents.seed, sizeof(r->agents.seed)) ||
-        !secret_random(&r->front.failures.seed, sizeof(r->front.failures.seed)) ||
-        !secret_random(&r->edges.admission.shares.seed, sizeof(r->edges.admission.shares.seed)) ||
-        !secret_random(&r->edges.proxied.seed, sizeof(r->edges.proxied.seed)))
-        return false;
-    r->agents.waiting_of.seed = r->agents.seed;
-    exchange_ids_init(&r->edges.ids, exchange_seed);
-    routes_init(&r->routes, &r->loop, routes_seed);
-    forward_loop_id(r->loop_id, r->id);
-    return true;
-}
-
-const char *relay_start(struct relay *r, const struct relay_config *config)
-{
-    *r = (struct relay){.config = *config};
-    if (loop_init(&r->loop))
+    if (worker_init(&r->worker, &r->config.limits))
         return "cannot make an event loop";
-    r->loop.limits = config->limits;
-    admission_fit_files(&r->loop.limits, 1, true);
+    admission_fit_files(&r->worker.loop.limits, 1, true);
+    r->worker.leave_ms = LIMIT_LEAVE_RELAY_MS;
     compose(r);
-    if (!take_randomness(r))
-        return "the system gives no random bytes";
-    r->routes.given_up = on_given_up;
-    signals_watch(&r->signals, &r->loop, on_signal, r);
-    name_store_open(&r->names, &r->routes, r->config.record.dir);
-    const char *why = open_listeners(r);
-    if (!why && has_silent_proxy(r))
-        log_warn("proxy: all visitors will look like one address, that of the proxy in front of "
-                 "the relay: none of them has a share of its own. Let the proxy send "
-                 "X-Forwarded-For and X-Forwarded-Proto, and pass --trusted-proxy loopback");
-    return why ? why : begin_recording(r);
+    return worker_begin(&r->worker, parts, sizeof(parts) / sizeof(parts[0]), r);
 }
 
-void relay_run(struct relay *r)
+static void run(struct relay *r)
 {
     output_line(stdout, "aditd: ready, domain %s", r->config.domain);
     (void)fflush(stdout);
@@ -261,27 +335,25 @@ void relay_run(struct relay *r)
              adit_version(), (long)getpid(), r->config.domain,
              r->config.token[0] ? "with a token" : "without a token", r->listening,
              r->config.record.dir);
-    loop_run(&r->loop);
+    worker_run(&r->worker);
 }
 
-void relay_stop(struct relay *r)
+int relay_run(const struct relay_config *config)
 {
-    if (!r->loop.read_buffer)
-        return; // relay_start had no loop
-    for (size_t i = 0; i < r->listener_count; i++)
-        listener_close(&r->listeners[i]);
-    name_store_close(&r->names); // while the agents still have their names
-    agents_leave(&r->agents);
-    edge_set_close(&r->edges);
-    conn_flush_closing(&r->loop, LIMIT_LEAVE_RELAY_MS); // the agents' reports come meanwhile
-    agents_close(&r->agents);
-    recorder_free(r->recorder);
-    relay_log_flush(&r->log);
-    loop_run_once(&r->loop);
-    conn_close_all(&r->loop);
-    routes_deinit(&r->routes);
-    token_failures_deinit(&r->front.failures);
-    signals_close(&r->signals);
-    loop_deinit(&r->loop);
+    struct relay *r = calloc(1, sizeof(*r));
+    if (!r) {
+        log_error("out of memory");
+        return EXIT_FAILURE;
+    }
+    r->config = *config;
+    const char *why = begin(r);
+    int status = why ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (why)
+        log_error("%s", why);
+    else
+        run(r);
+    worker_end(&r->worker, status);
     secret_wipe(r->config.token, sizeof(r->config.token));
+    free(r);
+    return status;
 }

@@ -237,16 +237,12 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
     on_discarded(ctx, x);
 }
 
-const struct exchange_observer *relay_log_observer(struct relay_log *log,
-                                                   const struct exchange_observer *next)
+struct exchange_observer *relay_log_observer(struct relay_log *log)
 {
     if (!log_enabled(LOG_DEBUG))
-        return next;
-    log->observer = (struct exchange_observer){.routed = on_routed,
-                                               .closed = on_closed,
-                                               .discarded = on_discarded,
-                                               .ctx = log,
-                                               .next = next};
+        return NULL;
+    log->observer = (struct exchange_observer){
+        .routed = on_routed, .closed = on_closed, .discarded = on_discarded, .ctx = log};
     return &log->observer;
 }
 

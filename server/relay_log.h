@@ -77,9 +77,7 @@ void relay_log_turned_away(struct relay_log *log, const struct client_address *c
 // An exchange has ended. When a limit refused it, warns of that, at most once in
 // LIMIT_MET_LINES_EACH_MS for each answer.
 void relay_log_limits(struct relay_log *log, const struct exchange *x);
-// An observer that logs each exchange, chained before `next`; `next` itself where the level of the
-// log leaves exchanges out.
-const struct exchange_observer *relay_log_observer(struct relay_log *log,
-                                                   const struct exchange_observer *next);
+// The observer that logs each exchange; NULL where the level of the log leaves exchanges out.
+struct exchange_observer *relay_log_observer(struct relay_log *log);
 // Logs what the budgets have left out so far.
 void relay_log_flush(struct relay_log *log);

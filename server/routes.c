@@ -78,7 +78,7 @@ static void route_free(struct route *r)
 static void give_up(struct route *r, const char *why)
 {
     if (r->reserved && !r->agent && r->table->given_up)
-        r->table->given_up(r, why);
+        r->table->given_up(r->table->given_up_ctx, r, why);
     routes_forget(r);
 }
 

@@ -35,7 +35,8 @@ struct routes {
     void *ctx;
     // Called before `changed` when a name stops being held for its owner; `why` is for the log. May
     // be NULL.
-    void (*given_up)(const struct route *r, const char *why);
+    void (*given_up)(void *given_up_ctx, const struct route *r, const char *why);
+    void *given_up_ctx;
 };
 
 struct route {

@@ -113,7 +113,7 @@ static bool choose_relay(struct command *cmd)
 static void take_service(struct command *cmd, const char *value)
 {
     char message[DESTINATION_MESSAGE_MAX];
-    const char *why = service_take_url(&cmd->config.service, value);
+    const char *why = service_take_url(&cmd->config.bindings[0].service, value);
     if (!why)
         return;
     destination_explain(message, "the service", why, value);
@@ -132,8 +132,7 @@ static void take_relay_record(struct command *cmd, const char *value)
 static void take_name(struct command *cmd, const char *value)
 {
     char text[OPTIONS_SHOWN_MAX];
-    const char *why = public_name_take(&cmd->config.wanted, value);
-    memcpy(cmd->config.name, cmd->config.wanted.name, sizeof(cmd->config.name));
+    const char *why = public_name_take(&cmd->config.bindings[0].wanted, value);
     if (!why)
         return;
     (void)snprintf(text, sizeof(text), "%s: %s", cmd->options.given, why);
@@ -159,11 +158,11 @@ static void take_option(struct options *o, int option, const char *value)
     case 'r': take_relay(cmd, value); return;
     case 't': cmd->token_file = value; return;
     case 'H':
-        if (!service_take_host(&cmd->config.service, value))
+        if (!service_take_host(&cmd->config.bindings[0].service, value))
             options_wrong(o, "--host-header is not preserve, rewrite or a host: ", value);
         return;
     case 'K':
-        if (!service_take_keepalive(&cmd->config.service, value))
+        if (!service_take_keepalive(&cmd->config.bindings[0].service, value))
             options_wrong(o,
                           "--upstream-keepalive is on, off or a time like 30s, from 100ms to "
                           "24h: ",
@@ -270,6 +269,7 @@ int command_http(int argc, char **argv)
                     .known = known,
                     .advice = foreign_options_http,
                     .take = take_option},
+        .config = {.binding_count = 1},
     };
     parse(&cmd, argc, argv);
     if (cmd.options.exit_status >= 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "replay_send.h"
 #include <stdlib.h>
-#include "common/record/write/recorder.h"
+#include "common/worker/worker.h"
 
 // A replay deletes nothing to make room: it does not know the other programs' limits. It keeps as
 // much of bodies as the first exchange did, so that they can be compared.
@@ -15,58 +15,88 @@ static void set_limits(struct limits *limits, const struct record_exchange *firs
             limits->record_body_bytes = first->body[side].kept;
 }
 
+// A replay runs one exchange on a worker of its own.
+struct replay {
+    struct worker worker;
+    struct replay_sender *sender;
+    struct upstream upstream;
+    uv_poll_t signals;
+};
+
 static void on_signal(uv_poll_t *poll, int status, int events)
 {
-    struct replay_sender *s = poll->data;
+    struct replay *r = poll->data;
     (void)status;
     (void)events;
-    s->stopped = true;
-    uv_stop(poll->loop);
+    r->sender->stopped = true;
+    loop_stop(&r->worker.loop);
     (void)uv_poll_stop(poll); // the descriptor stays readable
 }
 
-static bool run(struct replay_sender *s, struct loop *loop, const struct record_exchange *first,
-                const struct replay_request *request, struct replay_inbound_result *result)
+static const char *begin_signals(void *ctx)
 {
-    struct upstream upstream;
-    struct recorder_config config = {.dir = s->dir, .program = "adit replay"};
-    if (first->flags & RECORD_HEADS_ONLY)
-        config.level = EXCHANGE_RECORD_HEADS;
-    for (size_t i = 0; i < request->redacted_count; i++)
-        config.redact[config.redact_count++] = request->redacted[i];
-    struct replay_inbound_request sent = request->request;
-    sent.stopped = &s->stopped;
-    set_limits(&loop->limits, first);
-    struct recorder *recorder = recorder_new(loop, &config);
-    if (!recorder)
-        return false;
-    upstream_init(&upstream, loop, &s->target);
-    bool ok = replay_inbound_run(&upstream, recorder_observer(recorder), &s->ids, &sent, result);
-    recorder_free(recorder);
-    upstream_deinit(&upstream);
-    return ok;
+    struct replay *r = ctx;
+    (void)uv_poll_init(&r->worker.loop.uv, &r->signals, r->sender->signals);
+    r->signals.data = r;
+    (void)uv_poll_start(&r->signals, UV_READABLE, on_signal);
+    return NULL;
 }
+
+static void end_signals(void *ctx)
+{
+    struct replay *r = ctx;
+    uv_close((uv_handle_t *)&r->signals, NULL);
+}
+
+static const char *begin_service(void *ctx)
+{
+    struct replay *r = ctx;
+    upstream_init(&r->upstream, &r->worker.loop, &r->sender->target);
+    return NULL;
+}
+
+static void end_service(void *ctx)
+{
+    struct replay *r = ctx;
+    upstream_deinit(&r->upstream);
+}
+
+static const struct worker_part parts[] = {
+    {begin_signals, {[WORKER_ABORT] = end_signals}},
+    {begin_service, {[WORKER_ABORT] = end_service}},
+};
 
 _Static_assert((int)REPLAY_REDACTED_MAX <= (int)RECORDER_REDACT_MAX,
                "everything redacted is redacted again");
 
+static bool run(struct replay *r, const struct record_exchange *first,
+                const struct replay_request *request, struct replay_inbound_result *result)
+{
+    struct replay_sender *s = r->sender;
+    struct recorder_config config = {.dir = s->dir, .program = "adit replay"};
+    struct replay_inbound_request sent = request->request;
+    if (first->flags & RECORD_HEADS_ONLY)
+        config.level = EXCHANGE_RECORD_HEADS;
+    for (size_t i = 0; i < request->redacted_count; i++)
+        config.redact[config.redact_count++] = request->redacted[i];
+    sent.stopped = &s->stopped;
+    return worker_record(&r->worker, &config) &&
+           !worker_begin(&r->worker, parts, sizeof(parts) / sizeof(parts[0]), r) &&
+           replay_inbound_run(&r->upstream, r->worker.observer, &s->ids, &sent, result);
+}
+
 bool replay_send(struct replay_sender *s, const struct record_exchange *first,
                  const struct replay_request *request, struct replay_inbound_result *result)
 {
-    struct loop *loop = calloc(1, sizeof(*loop));
-    if (!loop || loop_init(loop)) {
-        free(loop);
+    struct limits limits;
+    struct replay *r = calloc(1, sizeof(*r));
+    if (!r)
         return false;
-    }
-    uv_poll_t poll;
-    (void)uv_poll_init(&loop->uv, &poll, s->signals);
-    poll.data = s;
-    (void)uv_poll_start(&poll, UV_READABLE, on_signal);
-    bool ok = run(s, loop, first, request, result);
-    uv_close((uv_handle_t *)&poll, NULL);
-    loop_run_once(loop);
-    conn_close_all(loop);
-    loop_deinit(loop);
-    free(loop);
+    r->sender = s;
+    set_limits(&limits, first);
+    bool ok = !worker_init(&r->worker, &limits) && run(r, first, request, result);
+    (void)worker_stop(&r->worker); // a name that is being resolved: worker_free waits
+    worker_free(&r->worker);
+    free(r);
     return ok;
 }

@@ -13,20 +13,17 @@ static void on_resized(uv_signal_t *handle, int number)
     console_resized(handle->data);
 }
 
-bool display_init(struct display *d, struct loop *loop, const struct dial_target *target,
-                  bool print_bodies)
+bool display_init(struct display *d, struct worker *w, bool print_bodies)
 {
+    struct loop *loop = &w->loop;
     if (!console_init(&d->console))
         return false;
     exchange_dump_init(&d->dump, &d->console);
     long_exchanges_init(&d->long_exchanges, loop, &d->console);
     path_stats_init(&d->path_stats);
-    service_watch_init(&d->service, loop, &d->console, target);
-    struct exchange_observer *first = print_bodies ? &d->dump.observer : &d->console.observer;
-    first->next = &d->path_stats.observer;
-    d->path_stats.observer.next = &d->service.observer;
-    d->long_exchanges.observer.next = first;
-    d->observer = &d->long_exchanges.observer;
+    worker_observe(w, &d->path_stats.observer);
+    worker_observe(w, print_bodies ? &d->dump.observer : &d->console.observer);
+    worker_observe(w, &d->long_exchanges.observer);
     (void)uv_signal_init(&loop->uv, &d->resized);
     d->resized.data = &d->console;
     (void)uv_signal_start(&d->resized, on_resized, SIGWINCH);
@@ -59,7 +56,7 @@ static void put_data(struct buf *out, const char *data)
     buf_free(&quoted);
 }
 
-static void print_commands(struct display *d, bool recorded, const char *data)
+void display_begin(struct display *d, bool recorded, const char *data)
 {
     char zone[ZONE_MAX];
     struct buf where = {0};
@@ -76,17 +73,6 @@ static void print_commands(struct display *d, bool recorded, const char *data)
                  "adit: to look closer: adit requests --follow%.*s, adit show last%.*s%s%s%s", len,
                  text, len, text, zone[0] ? " (times: " : "", zone, zone[0] ? ")" : "");
     buf_free(&where);
-}
-
-void display_begin(struct display *d, bool recorded, const char *data)
-{
-    print_commands(d, recorded, data);
-    service_watch_start(&d->service);
-}
-
-void display_stop(struct display *d)
-{
-    service_watch_deinit(&d->service);
 }
 
 void display_table(struct display *d)

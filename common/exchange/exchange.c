@@ -117,8 +117,8 @@ void exchange_attach(struct exchange *x, struct exchange_endpoint *outbound)
 
 static void free_exchange(struct exchange *x)
 {
-    if (x->filters)
-        filter_end(x);
+    if (x->between)
+        x->between->end(x);
     for (int side = 0; side < 2; side++)
         digest_deinit(&x->direction[side].digest);
     free(x->offer);
@@ -168,7 +168,7 @@ void exchange_respond(struct exchange *x, const struct http_head *head, struct s
     response->framing = framing;
     exchange_mark_routed(x);
     if (x->hold[INBOUND])
-        filter_drop_held(x);
+        x->between->drop_held(x);
     tell_head(x, head);
     inbound->ops->head(inbound, head, &framing);
     if (!no_body && body.len > 0 && inbound->x) {

@@ -11,6 +11,7 @@
 
 struct conn;
 struct exchange;
+struct exchange_between;
 struct exchange_endpoint;
 struct exchange_hold;
 struct filter_chain;
@@ -130,6 +131,7 @@ struct exchange {
     struct exchange_endpoint *endpoint[2];
     struct exchange_direction direction[2];   // by sender: [INBOUND] request, [OUTBOUND] response
     struct outbound *outbound;                // that the endpoint is of; NULL: none, or it has left
+    const struct exchange_between *between;   // the steps of filter.c; NULL: there are no filters
     const struct filter_chain *filters;       // filter.h; NULL: none
     void *filter_memory;                      // of all filters of the chain
     struct exchange_hold *hold[2];            // by sender: what a filter holds; NULL: nothing

@@ -1,12 +1,30 @@
 // SPDX-License-Identifier: MIT
-// Shared by the files of the exchange, from the bottom: exchange.c (its life), exchange_pass.c
-// (events), filter.c (what stands between).
+// Shared by the files of the exchange, from the bottom: exchange_count.c (what is counted and
+// told), exchange.c (its life), exchange_pass.c (events), filter.c (what stands between),
+// outbound.c.
 #pragma once
 #include "exchange.h"
 #include "filter.h"
 #include "observers_internal.h"
 #include "outbound.h"
 #include "proto/buf.h"
+
+// What stands between the endpoints, for the files below filter.c.
+struct exchange_between {
+    // Give an event to the first filter.
+    void (*head)(struct exchange *x, enum exchange_side from, struct http_head *head,
+                 const struct body_framing *framing);
+    void (*data)(struct exchange *x, enum exchange_side from, struct slice bytes);
+    void (*finish)(struct exchange *x, enum exchange_side from, const struct http_head *trailers);
+    // Keep what follows a head that is held.
+    void (*keep_data)(struct exchange *x, enum exchange_side from, struct slice bytes);
+    void (*keep_finish)(struct exchange *x, enum exchange_side from,
+                        const struct http_head *trailers);
+    // What is held of a request has no taker any more: it ends here, as if it had passed.
+    void (*drop_held)(struct exchange *x);
+    // Frees all that filters have of the exchange.
+    void (*end)(struct exchange *x);
+};
 
 // A head of one direction that a filter holds, and what came behind it.
 struct exchange_hold {
@@ -26,16 +44,18 @@ static inline void exchange_end_stall(struct exchange_direction *d, uint64_t now
     d->stalled_since_ns = 0;
 }
 
+// exchange_count.c
+// Tells observers, once, that the facts about the exchange's way are final.
+void exchange_mark_routed(struct exchange *x);
+// Counts body bytes, and tells observers of them.
+void exchange_count(struct exchange *x, enum exchange_side from, struct slice bytes);
+
 // exchange.c
 // Detaches both endpoints before either gets `closed`; `silent`, which caused this, gets none.
 void exchange_close(struct exchange *x, enum exchange_outcome why,
                     const struct exchange_endpoint *silent);
 
 // exchange_pass.c
-// Tells observers, once, that the facts about the exchange's way are final.
-void exchange_mark_routed(struct exchange *x);
-// Counts body bytes, and tells observers of them.
-void exchange_count(struct exchange *x, enum exchange_side from, struct slice bytes);
 // The events of a side whose endpoint may have left, past what is held.
 void exchange_send_data(struct exchange *x, enum exchange_side from, struct slice bytes);
 void exchange_send_finish(struct exchange *x, enum exchange_side from,
@@ -48,19 +68,5 @@ void exchange_deliver_finish(struct exchange *x, enum exchange_side from,
                              const struct http_head *trailers);
 
 // filter.c
-// Gives an event to the first filter.
-void filter_enter_head(struct exchange *x, enum exchange_side from, struct http_head *head,
-                       const struct body_framing *framing);
-void filter_enter_data(struct exchange *x, enum exchange_side from, struct slice bytes);
-void filter_enter_finish(struct exchange *x, enum exchange_side from,
-                         const struct http_head *trailers);
-// Keep what follows a head that is held.
-void filter_hold_data(struct exchange *x, enum exchange_side from, struct slice bytes);
-void filter_hold_finish(struct exchange *x, enum exchange_side from,
-                        const struct http_head *trailers);
-// What is held of a request has no taker any more: it ends here, as if it had passed.
-void filter_drop_held(struct exchange *x);
-// Sets the filters of a new exchange. False: out of memory.
+// Sets the filters of a new exchange (NULL: none). False: out of memory.
 bool filter_begin(struct exchange *x, const struct filter_chain *chain);
-// Frees all that filters have of the exchange.
-void filter_end(struct exchange *x);

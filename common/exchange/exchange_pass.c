@@ -5,15 +5,6 @@
 #include <stdlib.h>
 #include "exchange_internal.h"
 
-void exchange_mark_routed(struct exchange *x)
-{
-    if (x->routed)
-        return;
-    x->routed = true;
-    tell_routed(x);
-    x->digested = wants_digests(x);
-}
-
 static uint32_t fields_size(const struct http_head *head)
 {
     size_t size = 0;
@@ -115,8 +106,8 @@ void exchange_deliver_finish(struct exchange *x, enum exchange_side from,
 static inline void pass_head(struct exchange *x, enum exchange_side from, struct http_head *head,
                              const struct body_framing *framing)
 {
-    if (x->filters)
-        filter_enter_head(x, from, head, framing);
+    if (x->between)
+        x->between->head(x, from, head, framing);
     else
         exchange_deliver_head(x, from, head, framing);
 }
@@ -157,21 +148,6 @@ void exchange_head(struct exchange_endpoint *from, struct http_head *head,
     pass_head(x, INBOUND, head, framing);
 }
 
-// Counts body bytes, and digests them where that is wanted: a body of known length that came in one
-// piece in one go, unless an upgrade may append more.
-void exchange_count(struct exchange *x, enum exchange_side from, struct slice bytes)
-{
-    struct exchange_direction *d = &x->direction[from];
-    d->last_ns = uv_hrtime();
-    if (d->bytes == 0)
-        d->first_ns = d->last_ns;
-    d->bytes += bytes.len;
-    bool all = d->framing.kind == BODY_LENGTH && d->framing.length == bytes.len && !x->offer;
-    if (x->digested)
-        digest_add(&d->digest, bytes, all);
-    tell_data(x, from, bytes);
-}
-
 void exchange_send_data(struct exchange *x, enum exchange_side from, struct slice bytes)
 {
     struct exchange_direction *d = &x->direction[from];
@@ -197,8 +173,8 @@ void exchange_send_data(struct exchange *x, enum exchange_side from, struct slic
     d->credit -= (int64_t)len;
     if (d->credit < LIMIT_CREDIT_MIN && !d->stalled_since_ns)
         d->stalled_since_ns = d->last_ns;
-    if (x->filters)
-        filter_enter_data(x, from, bytes);
+    if (x->between)
+        x->between->data(x, from, bytes);
     else
         exchange_deliver_data(x, from, bytes);
 }
@@ -207,7 +183,7 @@ void exchange_data(struct exchange_endpoint *from, const char *bytes, size_t len
 {
     struct exchange *x = from->x;
     if (x->hold[from->side])
-        filter_hold_data(x, from->side, slice_of(bytes, len));
+        x->between->keep_data(x, from->side, slice_of(bytes, len));
     else
         exchange_send_data(x, from->side, slice_of(bytes, len));
 }
@@ -228,8 +204,8 @@ void exchange_send_finish(struct exchange *x, enum exchange_side from,
     if (d->stalled_since_ns)
         exchange_end_stall(d, uv_hrtime());
     tell_finished(x, from, received);
-    if (x->filters && x->endpoint[exchange_other(from)])
-        filter_enter_finish(x, from, trailers);
+    if (x->between && x->endpoint[exchange_other(from)])
+        x->between->finish(x, from, trailers);
     else
         exchange_deliver_finish(x, from, trailers);
     if (inbound->x && x->direction[INBOUND].ended && x->direction[OUTBOUND].ended)
@@ -241,7 +217,7 @@ void exchange_finish(struct exchange_endpoint *from, const struct http_head *tra
     struct exchange *x = from->x;
     const struct http_head *received = take_received(x, trailers);
     if (x->hold[from->side])
-        filter_hold_finish(x, from->side, trailers);
+        x->between->keep_finish(x, from->side, trailers);
     else
         exchange_send_finish(x, from->side, trailers, received);
 }

@@ -17,17 +17,6 @@ void filter_chain_add(struct filter_chain *c, struct filter *f)
     c->memory += (f->ops->memory + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
 }
 
-bool filter_begin(struct exchange *x, const struct filter_chain *chain)
-{
-    x->filters = chain;
-    if (!chain || chain->memory == 0)
-        return true;
-    x->filter_memory = calloc(1, chain->memory);
-    if (!x->filter_memory)
-        x->filters = NULL; // whose memory is not there
-    return x->filter_memory != NULL;
-}
-
 void *filter_memory(const struct filter *f, const struct exchange *x)
 {
     return (char *)x->filter_memory + f->memory_at;
@@ -68,18 +57,18 @@ static void run_finish(const struct filter *f, struct exchange *x, enum exchange
         exchange_deliver_finish(x, from, trailers);
 }
 
-void filter_enter_head(struct exchange *x, enum exchange_side from, struct http_head *head,
+static void enter_head(struct exchange *x, enum exchange_side from, struct http_head *head,
                        const struct body_framing *framing)
 {
     run_head(x->filters->first[from], x, from, head, framing);
 }
 
-void filter_enter_data(struct exchange *x, enum exchange_side from, struct slice bytes)
+static void enter_data(struct exchange *x, enum exchange_side from, struct slice bytes)
 {
     run_data(x->filters->first[from], x, from, bytes);
 }
 
-void filter_enter_finish(struct exchange *x, enum exchange_side from,
+static void enter_finish(struct exchange *x, enum exchange_side from,
                          const struct http_head *trailers)
 {
     run_finish(x->filters->first[from], x, from, trailers);
@@ -121,7 +110,7 @@ static struct exchange_hold *take_held(struct exchange *x, enum exchange_side fr
     return h;
 }
 
-void filter_end(struct exchange *x)
+static void end_filters(struct exchange *x)
 {
     for (enum exchange_side from = INBOUND; from <= OUTBOUND; from++)
         if (x->hold[from])
@@ -152,7 +141,7 @@ void filter_hold(const struct filter *f, struct exchange *x, enum exchange_side 
         list_append(&x->outbound->held, &h->in_outbound);
 }
 
-void filter_hold_data(struct exchange *x, enum exchange_side from, struct slice bytes)
+static void keep_data(struct exchange *x, enum exchange_side from, struct slice bytes)
 {
     struct exchange_direction *d = &x->direction[from];
     if (!buf_append(&x->hold[from]->data, bytes.p, bytes.len)) {
@@ -162,7 +151,7 @@ void filter_hold_data(struct exchange *x, enum exchange_side from, struct slice 
     d->credit -= (int64_t)bytes.len;
 }
 
-void filter_hold_finish(struct exchange *x, enum exchange_side from,
+static void keep_finish(struct exchange *x, enum exchange_side from,
                         const struct http_head *trailers)
 {
     struct exchange_hold *h = x->hold[from];
@@ -222,10 +211,26 @@ void filter_go_on(struct exchange *x, enum exchange_side from)
     free_hold(h);
 }
 
-void filter_drop_held(struct exchange *x)
+static void drop_held(struct exchange *x)
 {
     struct exchange_hold *h = take_held(x, INBOUND);
     x->outbound = NULL;
     go_on_body(x->endpoint[INBOUND], x, INBOUND, h);
     free_hold(h);
+}
+
+bool filter_begin(struct exchange *x, const struct filter_chain *chain)
+{
+    static const struct exchange_between between = {
+        enter_head, enter_data, enter_finish, keep_data, keep_finish, drop_held, end_filters};
+    if (!chain)
+        return true;
+    if (chain->memory > 0) {
+        x->filter_memory = calloc(1, chain->memory);
+        if (!x->filter_memory)
+            return false;
+    }
+    x->filters = chain;
+    x->between = &between;
+    return true;
 }

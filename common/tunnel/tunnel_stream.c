@@ -82,26 +82,33 @@ static bool tells_visitor(const struct tunnel_stream *e, const struct http_head 
            exchange_limits_reuse(head, framing);
 }
 
+static void add(struct mux_beside *b, struct slice name, struct slice value)
+{
+    b->fields[b->count++] = (struct field){.name = name, .value = value};
+}
+
+// Opens the stream with the relay's fields of a request (docs/protocol.md §4.1).
 static void outbound_head(struct exchange_endpoint *endpoint, const struct http_head *head,
                           const struct body_framing *framing)
 {
     struct tunnel_stream *e = stream_of(endpoint);
     const struct exchange_facts *facts = &endpoint->x->facts;
-    struct http_head sent;
+    struct mux_beside beside;
     char bind[DIGITS_MAX];
     char visitor[DIGITS_MAX];
     const bool ends = framing->kind == BODY_NONE && head->upgrade.len == 0;
-    head_copy(&sent, head);
-    if (!head_add(&sent, SLICE("adit-bind"), digits_of(facts->bind_id, bind)) ||
-        !head_add(&sent, SLICE("adit-id"), slice_str(facts->id))) {
+    beside.count = 0;
+    add(&beside, SLICE("adit-bind"), digits_of(facts->bind_id, bind));
+    add(&beside, SLICE("adit-id"), slice_str(facts->id));
+    if (head->field_count + beside.count > MESSAGE_FIELDS_CAP) {
         tunnel_stream_refuse(e, ANSWER_HEAD_TOO_LARGE, EXCHANGE_REFUSED);
         return;
     }
     // In a full head the visitor is left out: the agent then closes the connection behind the
     // request.
-    if (tells_visitor(e, head, framing))
-        (void)head_add(&sent, SLICE("adit-visitor"), digits_of(facts->inbound_id, visitor));
-    e->stream = mux_open(e->mux, &sent, ends, e);
+    if (tells_visitor(e, head, framing) && head->field_count + beside.count < MESSAGE_FIELDS_CAP)
+        add(&beside, SLICE("adit-visitor"), digits_of(facts->inbound_id, visitor));
+    e->stream = mux_open_beside(e->mux, head, &beside, ends, e);
     if (!e->stream)
         tunnel_stream_refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
     else

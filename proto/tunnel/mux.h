@@ -153,8 +153,21 @@ bool mux_ids_exhausted(const struct mux *m);
 // opening.
 void mux_drain(struct mux *m);
 
+enum {
+    MUX_BESIDE_MAX = 4
+};
+
+// Fields that are sent behind those of a head, and count as its own: saves a copy of the head.
+struct mux_beside {
+    struct field fields[MUX_BESIDE_MAX];
+    size_t count;
+};
+
 // Relay: begins a request. `end`: it has no body. Returns NULL when full, out of ids, draining or
 // dead, when too many heads wait to be sent, when the head is too large, or when out of memory.
+struct mux_stream *mux_open_beside(struct mux *m, const struct http_head *head,
+                                   const struct mux_beside *beside, bool end, void *user);
+// The same with nothing beside the head.
 struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user);
 // Agent: sends a response head, 1xx (more heads follow) or final, which 101 is if the profile
 // translates it. Returns 0 or a mux_error: MUX_E_FULL for a 1xx when too many heads wait to be

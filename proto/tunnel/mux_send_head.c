@@ -28,10 +28,10 @@ static size_t nv_spelling(struct mux *m, nghttp2_nv *nv, const struct http_head 
     return 1;
 }
 
-// Makes room in m->nva for a head, its pseudo-fields and our private fields.
+// Makes room in m->nva for a head, its pseudo-fields, our private fields and those of a mux_beside.
 static bool nv_reserve(struct mux *m, const struct http_head *head)
 {
-    size_t need = head->field_count + MUX_FIELDS_BESIDE;
+    size_t need = head->field_count + MUX_FIELDS_BESIDE + MUX_BESIDE_MAX;
     if (need <= m->nv_cap)
         return true;
     nghttp2_nv *nva = realloc(m->nva, 2 * need * sizeof(*nva));
@@ -42,6 +42,14 @@ static bool nv_reserve(struct mux *m, const struct http_head *head)
     return true;
 }
 
+static nghttp2_nv nv_field(const struct mux *m, const struct field *f)
+{
+    nghttp2_nv nv = nv_of(f->name, f->value);
+    if (m->profile->is_unique && m->profile->is_unique(f->name))
+        nv.flags = NGHTTP2_NV_FLAG_NO_INDEX;
+    return nv;
+}
+
 // Appends the fields of a head to the `n` that are there. Returns the new count.
 static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head, struct slice upgrade)
 {
@@ -50,11 +58,8 @@ static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head, s
     n += nv_spelling(m, nva + n, head);
     if (upgrade.len > 0 && profile->upgrade_field.len > 0)
         nva[n++] = nv_of(profile->upgrade_field, upgrade);
-    for (size_t i = 0; i < head->field_count; i++, n++) {
-        nva[n] = nv_of(head->fields[i].name, head->fields[i].value);
-        if (profile->is_unique && profile->is_unique(head->fields[i].name))
-            nva[n].flags = NGHTTP2_NV_FLAG_NO_INDEX;
-    }
+    for (size_t i = 0; i < head->field_count; i++)
+        nva[n++] = nv_field(m, &head->fields[i]);
     return n;
 }
 
@@ -129,13 +134,22 @@ static bool keep_request(struct mux_stream *s, const struct http_head *head)
 
 struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user)
 {
+    static const struct mux_beside nothing;
+    return mux_open_beside(m, head, &nothing, end, user);
+}
+
+struct mux_stream *mux_open_beside(struct mux *m, const struct http_head *head,
+                                   const struct mux_beside *beside, bool end, void *user)
+{
     const struct mux_limits *limits = &m->limits;
     if (m->dead || m->draining || mux_ids_exhausted(m) || mux_is_full(m) ||
         m->unread >= limits->unread || m->heads >= limits->heads)
         return NULL;
-    if (!nv_reserve(m, head))
+    if (head->field_count + beside->count > max_fields(m) || !nv_reserve(m, head))
         return NULL;
     size_t count = nv_request(m, head);
+    for (size_t i = 0; i < beside->count; i++)
+        m->nva[count++] = nv_field(m, &beside->fields[i]);
     size_t size = size_for_peer(m, head, count);
     struct mux_stream *s = size > 0 ? mux_stream_new(m, 0, user) : NULL;
     if (!s)

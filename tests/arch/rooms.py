@@ -20,6 +20,7 @@ ROOMS = (
     "common/record/read",
     "common/inspect",
     "common/config",
+    "common/worker",
     "server",
     "client/display",
     "client/link",

@@ -9,11 +9,12 @@ import subprocess
 import harness
 import pytest
 from attack import Reasons, ask, bystander, hostile, undisturbed  # noqa: F401
-from client import Truncated, until
+from client import Client, Truncated, until
 from harness import BIN, environment
 from origin import Origin
 from patience import DEADLINE
-from tunnel_peer import RST_STREAM, HEADERS, AgentPeer, PlayedRelay, data, head, record, response
+from tunnel_peer import (
+    RST_STREAM, HEADERS, AgentPeer, PlayedRelay, data, head, record, response, settings)
 
 ID = "0123456789abcdef"
 UPGRADE = [("Connection", "upgrade"), ("Upgrade", "echo, other/2")]
@@ -23,6 +24,24 @@ UPGRADE = [("Connection", "upgrade"), ("Upgrade", "echo, other/2")]
 def relay(tmp_path_factory):
     with harness.Relay(tmp_path_factory.mktemp("relay")) as started:
         yield started
+
+
+def test_a_request_tells_the_bind_of_its_name_and_its_id(relay):
+    with AgentPeer(relay, DEADLINE, greet=False) as agent:
+        agent.hello()
+        agent.mux(settings())
+        hosts = {}
+        for bind in (3, 1, 18446744073709551615):
+            agent.bind(f"bind-{bind}", bind)
+            hosts[bind] = agent.host
+        for bind, host in [*hosts.items(), *reversed(hosts.items())]:
+            with Client(relay.address, host, DEADLINE) as visitor:
+                visitor.request("GET", "/")
+                stream, fields, _ = agent.request()
+                agent.answer(stream)
+                assert visitor.response().body == b"hello"
+            assert fields["adit-bind"] == str(bind)
+            assert len(fields["adit-id"]) == len(ID)
 
 
 # An agent lies.
@@ -182,6 +201,7 @@ def played(service, tmp_path):
 WRONG_WORDS = {
     "no bind": [("adit-bind", "x")], "bind 0": [("adit-bind", "0")],
     "a bind with a zero before it": [("adit-bind", "01")],
+    "a bind that the agent has not made": [("adit-bind", "2")],
     "an id that is none": [("adit-id", "0123")],
     "an id in capitals": [("adit-id", ID.upper())],
     "two ids": [("adit-id", ID), ("adit-id", ID)],

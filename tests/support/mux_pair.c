@@ -138,14 +138,25 @@ void mux_side_deinit(struct mux_side *side)
     *side = (struct mux_side){.role = side->role};
 }
 
-struct mux_view *mux_side_open(struct mux_side *side, const struct http_head *head, bool end)
+// The view of a new stream; NULL for none.
+static struct mux_view *view_opened(struct mux_side *side, struct mux_stream *s)
 {
-    struct mux_stream *s = mux_open(side->mux, head, end, NULL);
     if (!s)
         return NULL;
     struct mux_view *v = view_new(side, s);
     mux_set_user(s, v);
     return v;
+}
+
+struct mux_view *mux_side_open(struct mux_side *side, const struct http_head *head, bool end)
+{
+    return view_opened(side, mux_open(side->mux, head, end, NULL));
+}
+
+struct mux_view *mux_side_open_beside(struct mux_side *side, const struct http_head *head,
+                                      const struct mux_beside *beside, bool end)
+{
+    return view_opened(side, mux_open_beside(side->mux, head, beside, end, NULL));
 }
 
 void mux_view_reset(struct mux_view *v, enum mux_reset code)

@@ -58,6 +58,9 @@ void mux_side_deinit(struct mux_side *side);
 
 // Begins a request at the relay. NULL when mux_open refuses.
 struct mux_view *mux_side_open(struct mux_side *side, const struct http_head *head, bool end);
+// The same by mux_open_beside.
+struct mux_view *mux_side_open_beside(struct mux_side *side, const struct http_head *head,
+                                      const struct mux_beside *beside, bool end);
 // Resets the stream; the view keeps no pointer to it.
 void mux_view_reset(struct mux_view *v, enum mux_reset code);
 void mux_view_credit(struct mux_view *v, size_t len);

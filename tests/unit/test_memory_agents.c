@@ -6,6 +6,7 @@
 #include "common/tunnel/tunnel_stream.h"
 #include "conn_fixture.h"
 #include "server/agents.h"
+#include "server/public_urls.h"
 #include "server/relay_log.h"
 #include "server/reserved_names.h"
 #include "server/routes.h"
@@ -168,11 +169,10 @@ static const struct exchange_ops visitor_ops = {.head = visitor_head,
 
 static void visit(const struct client_address *client)
 {
-    static const struct exchange_observer observer = {
-        .closed = agents_report, .wants_digests = agents_want_digests, .ctx = &the.agents};
+    const struct exchange_observer *observer = agents_observer(&the.agents);
     struct http_head get = head_request("GET", "/");
     const struct route *r = routes_find(&the.routes, "chosen");
-    struct exchange *x = r && r->agent ? exchange_new(&the.visitor, &get, &observer) : NULL;
+    struct exchange *x = r && r->agent ? exchange_new(&the.visitor, &get, observer) : NULL;
     if (!x)
         return;
     memcpy(x->facts.id, "1m8a4jp1njsgb7c5", EXCHANGE_ID_LEN);
@@ -181,12 +181,6 @@ static void visit(const struct client_address *client)
     outbound_forward(agent_outbound(r->agent), NULL, x, &get, &(struct body_framing){BODY_NONE, 0});
     if (the.visitor.x)
         exchange_finish(&the.visitor, NULL);
-}
-
-static void url_of(void *ctx, const char *name, char *out, size_t cap)
-{
-    (void)ctx;
-    (void)snprintf(out, cap, "https://%s.example", name);
 }
 
 static void open_link(const struct client_address *client)
@@ -213,6 +207,7 @@ static void open_link(const struct client_address *client)
 
 static void open_relay(void)
 {
+    static const struct public_urls urls = {"https", "example", 443};
     struct loop *l = &the.o->loop;
     routes_init(&the.routes, l, 1);
     the.log = (struct relay_log){.loop = l};
@@ -220,9 +215,8 @@ static void open_relay(void)
                                  .routes = &the.routes,
                                  .log = &the.log,
                                  .reserved = &the.reserved,
-                                 .domain = "example",
-                                 .seed = 1,
-                                 .url_of = url_of};
+                                 .urls = &urls,
+                                 .seed = 1};
     the.visitor = (struct exchange_endpoint){.ops = &visitor_ops};
     the.bound = the.refused = the.status = 0;
     the.answered = the.over = false;

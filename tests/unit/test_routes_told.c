@@ -34,8 +34,9 @@ static void on_changed(void *ctx, const struct route *r)
     note(r->agent ? "has an agent" : r->reserved ? "is held" : "is free", r->name);
 }
 
-static void on_given_up(const struct route *r, const char *why)
+static void on_given_up(void *ctx, const struct route *r, const char *why)
 {
+    assert_ptr_equal(ctx, &the);
     assert_null(r->agent);
     assert_true(r->reserved);
     note(why, r->name);
@@ -51,6 +52,7 @@ static int begin(void **state)
     the.routes.changed = on_changed;
     the.routes.ctx = &the;
     the.routes.given_up = on_given_up;
+    the.routes.given_up_ctx = &the;
     return 0;
 }
 
