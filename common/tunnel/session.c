@@ -13,7 +13,7 @@ static bool is_open(const struct session *s)
 // Whether the tunnel may send.
 static bool is_linked(const struct session *s)
 {
-    return s->conn && is_open(s) && !s->left;
+    return s->link->conn && is_open(s) && !s->left;
 }
 
 static void stop(struct session *s)
@@ -76,7 +76,7 @@ static void write_close_frame(struct session *s)
     int len = 2;
     if (how->retry_within_ms > 0)
         len += snprintf(body + 2, sizeof(body) - 2, "retry %u", (unsigned)how->retry_within_ms);
-    (void)session_write_control(s, WS_CLOSE, body, (size_t)len);
+    (void)session_write_control(s->link, WS_CLOSE, body, (size_t)len);
 }
 
 // The last that we send: what the peer does not know yet of the exchanges, and a Close frame.
@@ -94,10 +94,10 @@ static void close_link(struct session *s)
     // The relay ends the connection (RFC 6455 §7.1.1), also when both ends close at a time.
     enum conn_close_mode mode = s->role == TUNNEL_AGENT ? CONN_CLOSE_AWAIT : CONN_CLOSE_FLUSH;
     if (s->close.at_once)
-        mode = conn_pending(s->conn) > 0 ? CONN_CLOSE_NOW : CONN_CLOSE_RESET;
+        mode = conn_pending(s->link->conn) > 0 ? CONN_CLOSE_NOW : CONN_CLOSE_RESET;
     say_goodbye(s);
-    conn_close(s->conn, mode);
-    s->conn = NULL;
+    conn_close(s->link->conn, mode);
+    s->link->conn = NULL;
 }
 
 // Does nothing the second time. Not while the tunnel is on the stack: it would go on with streams
@@ -105,7 +105,7 @@ static void close_link(struct session *s)
 static void lose_link(struct session *s)
 {
     tunnel_leave(s->tunnel);
-    if (s->conn)
+    if (s->link->conn)
         close_link(s);
 }
 
@@ -148,7 +148,7 @@ static bool fill_link(struct session *s, size_t most)
     bool any = false;
     int n = 1;
     set_now(s);
-    while (n > 0 && is_linked(s) && conn_pending(s->conn) < most) {
+    while (n > 0 && is_linked(s) && conn_pending(s->link->conn) < most) {
         enter_tunnel(s);
         n = session_write_message(s);
         leave_tunnel(s);
@@ -174,7 +174,7 @@ static void on_flush(struct loop_task *task)
 // A link that takes no bytes gets no more of a read than of a queue: it would be copied.
 static size_t most_lent(const struct session *s)
 {
-    bool takes = s->conn && !conn_is_blocked(s->conn);
+    bool takes = s->link->conn && !conn_is_blocked(s->link->conn);
     return takes ? LIMIT_LINK_LENT_BYTES : LIMIT_LINK_QUEUE_BYTES;
 }
 
@@ -183,8 +183,9 @@ static size_t most_lent(const struct session *s)
 static void on_settle(struct loop_task *task)
 {
     struct session *s = container_of(task, struct session, settle);
-    while (fill_link(s, most_lent(s)) && is_linked(s) && conn_pending(s->conn) >= most_lent(s))
-        conn_flush(s->conn);
+    while (fill_link(s, most_lent(s)) && is_linked(s) &&
+           conn_pending(s->link->conn) >= most_lent(s))
+        conn_flush(s->link->conn);
     enter_tunnel(s);
     mux_settle_data(tunnel_mux(s->tunnel));
     leave_tunnel(s);
@@ -221,14 +222,15 @@ static void on_close_frame(struct session *s, const struct ws_event *e)
     end(s, why);
 }
 
-static void on_control_frame(struct session *s, const struct ws_event *e)
+static void on_control_frame(struct session_link *l, const struct ws_event *e)
 {
+    struct session *s = l->session;
     if (e->opcode == WS_CLOSE) {
         on_close_frame(s, e);
         return;
     }
-    if (e->opcode == WS_PING && !s->left && conn_pending(s->conn) < LIMIT_LINK_QUEUE_BYTES)
-        (void)session_write_control(s, WS_PONG, e->bytes, e->len);
+    if (e->opcode == WS_PING && !s->left && conn_pending(l->conn) < LIMIT_LINK_QUEUE_BYTES)
+        (void)session_write_control(l, WS_PONG, e->bytes, e->len);
     int error = tunnel_recv_ping(s->tunnel);
     if (error)
         end_tunnel(s, error);
@@ -236,13 +238,14 @@ static void on_control_frame(struct session *s, const struct ws_event *e)
 
 static void on_readable(struct conn *c)
 {
-    struct session *s = conn_owner(c);
+    struct session_link *l = conn_owner(c);
+    struct session *s = l->session;
     set_now(s);
     while (!s->ended && !s->closed) {
         struct slice in = conn_in(c);
         struct ws_event e = {0};
         // Unmasks in place: the bytes belong to the connection and are consumed with this call.
-        int n = ws_read(&s->reader, (uint8_t *)(uintptr_t)in.p, in.len, &e);
+        int n = ws_read(&l->reader, (uint8_t *)(uintptr_t)in.p, in.len, &e);
         if (n < 0)
             end_breach(s, SESSION_BAD_FRAME, n);
         if (n <= 0)
@@ -250,7 +253,7 @@ static void on_readable(struct conn *c)
         if (e.kind == WS_EVENT_DATA)
             on_message(s, &e);
         else if (e.kind == WS_EVENT_CONTROL)
-            on_control_frame(s, &e);
+            on_control_frame(l, &e);
         if (!s->closed)
             conn_consume(c, (size_t)n);
     }
@@ -258,21 +261,21 @@ static void on_readable(struct conn *c)
 
 static void on_sent(struct conn *c)
 {
-    struct session *s = conn_owner(c);
-    s->progress = true;
-    session_wake(s);
+    struct session_link *l = conn_owner(c);
+    l->progress = true;
+    session_wake(l->session);
 }
 
 static void on_eof(struct conn *c)
 {
-    end_away(conn_owner(c), SESSION_EOF, 0);
+    end_away(((struct session_link *)conn_owner(c))->session, SESSION_EOF, 0);
 }
 
 static void on_failed(struct conn *c, int error)
 {
-    struct session *s = conn_owner(c);
-    s->conn = NULL;
-    end_away(s, SESSION_CONN_FAILED, error);
+    struct session_link *l = conn_owner(c);
+    l->conn = NULL;
+    end_away(l->session, SESSION_CONN_FAILED, error);
 }
 
 static const struct conn_ops conn_ops = {on_readable, on_sent, on_eof, on_failed, NULL};
@@ -288,14 +291,14 @@ static void on_tick(struct timeout *t)
         end_tunnel(s, error);
         return;
     }
-    struct conn *c = is_open(s) ? s->conn : NULL;
+    struct conn *c = is_open(s) ? s->link->conn : NULL;
     if (!c)
         return; // the handler has closed it
-    if (s->progress || conn_pending(c) == 0)
-        s->progress_ms = now;
+    if (s->link->progress || conn_pending(c) == 0)
+        s->link->progress_ms = now;
     conn_trim(c);
-    s->progress = false;
-    if (now - s->progress_ms >= LIMIT_LINK_STALL_MS) {
+    s->link->progress = false;
+    if (now - s->link->progress_ms >= LIMIT_LINK_STALL_MS) {
         end_away(s, SESSION_STALLED, 0);
         return;
     }
@@ -310,7 +313,7 @@ static void session_free(struct session *s)
         return;
     loop_unqueue_settle(s->loop, &s->settle);
     tunnel_free(s->tunnel);
-    free(s->masks);
+    free(s->link->masks);
     free(s);
 }
 
@@ -321,8 +324,8 @@ static void on_free(struct loop_task *task)
 
 static void begin_link(struct session *s, struct conn *c)
 {
-    s->conn = c;
-    conn_set_owner(c, &conn_ops, s);
+    s->link->conn = c;
+    conn_set_owner(c, &conn_ops, s->link);
     conn_keep(c);
     conn_set_read_max(c, LIMIT_READ_BULK_BYTES);
     conn_want_read(c, true);
@@ -337,12 +340,14 @@ struct session *session_new(struct loop *l, struct conn *c, const struct tunnel_
     bool masks = config->role == TUNNEL_AGENT;
     uint64_t now = loop_now_ms(l);
     if (s) {
+        s->link = &s->links[0];
+        s->link->session = s;
         s->loop = l;
         s->tunnel = tunnel_new(config, &handler->tunnel, ctx, now);
     }
     if (s && masks)
-        s->masks = calloc(1, sizeof(*s->masks));
-    if (!s || !s->tunnel || (masks && !s->masks)) {
+        s->link->masks = calloc(1, sizeof(*s->link->masks));
+    if (!s || !s->tunnel || (masks && !s->link->masks)) {
         session_free(s);
         conn_close(c, CONN_CLOSE_NOW);
         return NULL;
@@ -350,11 +355,11 @@ struct session *session_new(struct loop *l, struct conn *c, const struct tunnel_
     s->role = config->role;
     s->handler = handler;
     s->ctx = ctx;
-    s->progress_ms = now;
+    s->link->progress_ms = now;
     s->flush.run = on_flush;
     s->settle.run = on_settle;
     s->free_task.run = on_free;
-    ws_reader_init(&s->reader, !masks, TUNNEL_MESSAGE_MAX);
+    ws_reader_init(&s->link->reader, !masks, TUNNEL_MESSAGE_MAX);
     begin_link(s, c);
     return s;
 }
@@ -375,7 +380,7 @@ void session_wake(struct session *s)
 
 bool session_has_link(const struct session *s)
 {
-    return s->conn != NULL;
+    return s->link->conn != NULL;
 }
 
 void session_leave(struct session *s, const struct session_close *how)
@@ -385,12 +390,12 @@ void session_leave(struct session *s, const struct session_close *how)
     assert(!s->in_tunnel);
     stop(s);
     tunnel_leave(s->tunnel);
-    if (!s->conn)
+    if (!s->link->conn)
         return;
     s->close = *how;
     say_goodbye(s);
     s->left = true;
-    conn_set_leaving(s->conn);
+    conn_set_leaving(s->link->conn);
 }
 
 void session_close(struct session *s, const struct session_close *how)

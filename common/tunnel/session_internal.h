@@ -10,7 +10,8 @@ enum {
     // KiB.
     SESSION_FRAME_MAX = 64 * 1024,
     // The same while no body waits: an idle link has no use for more memory.
-    SESSION_FRAME_SHORT = 4 * 1024
+    SESSION_FRAME_SHORT = 4 * 1024,
+    SESSION_LINKS_MAX = 1 // at a time
 };
 
 // Masks for the frames of a client (RFC 6455 §5.3). Many are drawn at once: one system call for
@@ -20,19 +21,26 @@ struct session_masks {
     size_t left; // of `random`: the first bytes are unused
 };
 
+// One connection under a session.
+struct session_link {
+    struct session *session;
+    struct conn *conn; // NULL once it has failed or is closed
+    struct ws_reader reader;
+    struct session_masks *masks; // agent; NULL: frames are not masked
+    uint64_t progress_ms;        // when the link last took bytes or had none to take
+    bool progress;               // it has taken bytes since the last tick
+};
+
 struct session {
     struct loop *loop;
-    struct conn *conn; // NULL once it has failed or is closed
+    struct session_link links[SESSION_LINKS_MAX];
+    struct session_link *link; // of these: messages leave by it
     struct tunnel *tunnel;
     enum tunnel_role role;
     const struct session_handler *handler;
     void *ctx;
-    struct ws_reader reader;
-    struct session_masks *masks; // agent; NULL: frames are not masked
     struct loop_task flush, settle, free_task;
     struct timeout tick;
-    uint64_t progress_ms;       // when the link last took bytes or had none to take
-    bool progress;              // the link has taken bytes since the last tick
     bool ended;                 // the handler was told
     bool left;                  // session_leave was called
     bool closed;                // session_close was called
@@ -44,6 +52,7 @@ struct session {
 // session_send.c
 
 // Writes a control frame, of at most WS_CONTROL_MAX bytes. False when out of memory.
-bool session_write_control(struct session *s, enum ws_opcode opcode, const void *bytes, size_t len);
+bool session_write_control(struct session_link *l, enum ws_opcode opcode, const void *bytes,
+                           size_t len);
 // Writes the tunnel's next message. Returns its length, 0: there is none, or a tunnel_error.
 int session_write_message(struct session *s);

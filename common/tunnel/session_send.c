@@ -18,9 +18,9 @@ static bool take_mask(struct session_masks *m, uint8_t mask[static SESSION_MASK_
 }
 
 // The header of a frame with 126 to 65,535 bytes.
-static size_t head_size(const struct session *s)
+static size_t head_size(const struct session_link *l)
 {
-    return s->masks ? 4 + SESSION_MASK_BYTES : 4;
+    return l->masks ? 4 + SESSION_MASK_BYTES : 4;
 }
 
 struct frame {
@@ -32,21 +32,21 @@ struct frame {
 
 // Ends a frame. Only a payload that is short, or long by its tail, has a header of another size
 // than head_size, and moves. Returns the bytes at `out`, or 0 when there is no randomness.
-static size_t end_frame(struct session *s, const struct frame *f)
+static size_t end_frame(struct session_link *l, const struct frame *f)
 {
     uint8_t head[WS_HEADER_MAX];
     struct ws_header h = {.fin = true,
                           .opcode = f->opcode,
-                          .masked = s->masks != NULL,
+                          .masked = l->masks != NULL,
                           .length = f->len + f->tail.len};
-    if (s->masks && !take_mask(s->masks, h.mask))
+    if (l->masks && !take_mask(l->masks, h.mask))
         return 0;
     size_t size = ws_write_header(head, &h);
     uint8_t *payload = f->out + size;
-    if (size != head_size(s))
-        memmove(payload, f->out + head_size(s), f->len);
+    if (size != head_size(l))
+        memmove(payload, f->out + head_size(l), f->len);
     memcpy(f->out, head, size);
-    if (s->masks) {
+    if (l->masks) {
         uint8_t *tail = (uint8_t *)(uintptr_t)f->tail.p;
         unsigned phase = ws_mask(payload, payload, f->len, h.mask, 0);
         (void)ws_mask(tail, tail, f->tail.len, h.mask, phase);
@@ -54,13 +54,14 @@ static size_t end_frame(struct session *s, const struct frame *f)
     return size + f->len;
 }
 
-bool session_write_control(struct session *s, enum ws_opcode opcode, const void *bytes, size_t len)
+bool session_write_control(struct session_link *l, enum ws_opcode opcode, const void *bytes,
+                           size_t len)
 {
     uint8_t out[WS_HEADER_MAX + WS_CONTROL_MAX];
     if (len > 0)
-        memcpy(out + head_size(s), bytes, len);
-    size_t size = end_frame(s, &(struct frame){.opcode = opcode, .out = out, .len = len});
-    return size > 0 && conn_write(s->conn, out, size);
+        memcpy(out + head_size(l), bytes, len);
+    size_t size = end_frame(l, &(struct frame){.opcode = opcode, .out = out, .len = len});
+    return size > 0 && conn_write(l->conn, out, size);
 }
 
 // Whether the handler has closed the session at once while the tunnel made a message. Otherwise the
@@ -74,28 +75,30 @@ static bool is_dropped(const struct session *s)
 static int write_short(struct session *s)
 {
     uint8_t out[SESSION_FRAME_SHORT];
-    size_t head = head_size(s);
+    size_t head = head_size(s->link);
     int n = tunnel_send(s->tunnel, out + head, sizeof(out) - head);
     if (n <= 0 || is_dropped(s))
         return n;
-    size_t size = end_frame(s, &(struct frame){.opcode = WS_BINARY, .out = out, .len = (size_t)n});
-    return size > 0 && conn_write(s->conn, out, size) ? n : TUNNEL_E_MEMORY;
+    size_t size =
+        end_frame(s->link, &(struct frame){.opcode = WS_BINARY, .out = out, .len = (size_t)n});
+    return size > 0 && conn_write(s->link->conn, out, size) ? n : TUNNEL_E_MEMORY;
 }
 
 static int write_long(struct session *s)
 {
-    uint8_t *out = (uint8_t *)conn_reserve(s->conn, SESSION_FRAME_MAX);
+    uint8_t *out = (uint8_t *)conn_reserve(s->link->conn, SESSION_FRAME_MAX);
     if (!out)
         return TUNNEL_E_MEMORY;
     struct frame f = {.opcode = WS_BINARY, .out = out};
-    int n =
-        tunnel_send_lent(s->tunnel, out + head_size(s), SESSION_FRAME_MAX - WS_HEADER_MAX, &f.tail);
+    int n = tunnel_send_lent(s->tunnel, out + head_size(s->link), SESSION_FRAME_MAX - WS_HEADER_MAX,
+                             &f.tail);
     if (n <= 0 || is_dropped(s))
         return n;
     f.len = (size_t)n;
-    size_t size = end_frame(s, &f);
-    conn_written(s->conn, size);
-    bool ok = size > 0 && (f.tail.len == 0 || conn_write_borrowed(s->conn, f.tail.p, f.tail.len));
+    size_t size = end_frame(s->link, &f);
+    conn_written(s->link->conn, size);
+    bool ok =
+        size > 0 && (f.tail.len == 0 || conn_write_borrowed(s->link->conn, f.tail.p, f.tail.len));
     return ok ? n : TUNNEL_E_MEMORY;
 }
 
