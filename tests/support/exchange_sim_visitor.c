@@ -338,6 +338,7 @@ static void read_some(struct visitor *v, bool all)
         ;
     if (w->held == w->len && (w->ended || w->reset) && !v->ended && !v->stream_ended)
         on_end(v, w->reset);
+    v->ended = v->ended || (v->stream_ended && w->reset); // the other direction broke
 }
 
 // Leaves when everything is said.
