@@ -102,6 +102,7 @@ struct exchange_sim_result exchange_sim_run(struct chance *chance)
     CHECK(sim_program_open(tight));
     choose_faults();
     sim.visitor_count = 1 + chance_below(chance, SIM_VISITORS_MAX);
+    sim.early = sim_maybe(8);
     sim_visitors_begin();
     bool slow = sim_maybe(8);
     sim.lenient = slow || tight;

@@ -50,6 +50,7 @@ struct sim_task {
     unsigned interims;
     enum sim_moment moment;
     bool response_is_10, origin_closes, accepts; // `accepts`: the upgrade
+    bool says_keeps;
     bool ignores; // the rest of the request, which the origin takes for another one
     enum sim_response_fault response_fault;
     uint64_t cut_at; // of the faulty body
@@ -72,6 +73,7 @@ struct sim {
     struct sim_task tasks[SIM_TASKS_MAX];
     size_t task_count;
     size_t visitor_count;
+    bool early;              // origins answer before they have read the request
     bool lenient;            // every task is excused: resources or time run out
     bool origin_closes_idle; // requests that may not be repeated are excused
     bool releases;           // silent origins close, visitors send the rest of nothing

@@ -44,7 +44,7 @@ static void plan_request(struct sim_task *t)
 {
     static const char *const methods[] = {"GET",  "GET",  "GET",  "GET", "GET", "HEAD",
                                           "POST", "POST", "POST", "PUT", "PUT", "DELETE"};
-    t->method = methods[chance_below(sim.chance, 12)];
+    t->method = methods[sim.early ? 5 + chance_below(sim.chance, 4) : chance_below(sim.chance, 12)];
     bool has_body = t->method[0] == 'P' || sim_maybe(16);
     enum body_kind kind = !has_body ? BODY_NONE : sim_maybe(2) ? BODY_LENGTH : BODY_CHUNKED;
     t->is_10 = sim_maybe(8);
@@ -112,13 +112,14 @@ static void plan_response(struct sim_task *t)
         kind = BODY_UNTIL_CLOSE;
     t->body[OUTBOUND] = some_body(t, kind, 1);
     t->origin_closes = t->response_is_10 || kind == BODY_UNTIL_CLOSE || sim_maybe(8);
-    if (t->body[INBOUND].kind != BODY_NONE && sim_maybe(5))
+    if (t->body[INBOUND].kind != BODY_NONE && sim_maybe(sim.early ? 1 : 5))
         t->moment = sim_maybe(2) ? AT_HEAD : AT_HALF;
     const struct sim_body *request = &t->body[INBOUND];
     bool has_rest = request->kind == BODY_CHUNKED || request->total > 0;
-    t->ignores = t->moment != AT_END && has_rest && sim_maybe(3);
+    t->ignores = t->moment != AT_END && has_rest && sim_maybe(sim.early ? 1 : 3);
     t->interims = sim_maybe(8) ? 1 + chance_below(sim.chance, 3) : 0;
     plan_upgrade(t);
+    t->says_keeps = !t->accepts && sim_maybe(2);
     if (t->expects && t->moment == AT_HALF)
         t->moment = AT_END;
     t->ignores = t->ignores && t->moment != AT_END;
@@ -208,6 +209,8 @@ size_t sim_task_response(const struct sim_task *t, char out[static SIM_HEAD_MAX]
         add_framing(&t->body[OUTBOUND], out, &len);
     if (t->origin_closes)
         add(out, &len, "Connection: close\r\n");
+    else if (t->says_keeps)
+        add(out, &len, "Connection: keep-alive\r\n");
     add(out, &len, "\r\n");
     return len;
 }

@@ -197,14 +197,14 @@ static void verify_final(struct visitor *v, struct sim_task *t, const struct htt
     t->got_head = true;
     t->early = !t->sent;
     t->own = head_find(head, SLICE("adit-error")) != NULL;
-    if (head->status != 101 && !http1_keeps_alive(head)) {
-        CHECK(may_tell_close(t));
-        v->told_close = true;
-    }
     if (stray) {
         CHECK(slice_to_u64(stray->value, &n) && n < sim.task_count);
         verify_stray(v, t, n);
         t->own = t->excused = true;
+    }
+    if (head->status != 101 && !http1_keeps_alive(head)) {
+        CHECK(may_tell_close(t));
+        v->told_close = true;
     }
     CHECK(v->told_close || !must_tell_close(v, t));
     if (t->own) {
@@ -338,6 +338,7 @@ static void read_some(struct visitor *v, bool all)
         ;
     if (w->held == w->len && (w->ended || w->reset) && !v->ended && !v->stream_ended)
         on_end(v, w->reset);
+    v->ended = v->ended || (v->stream_ended && w->reset); // the other direction broke
 }
 
 // Leaves when everything is said.
