@@ -144,9 +144,11 @@ struct exchange {
     enum answer_form form;  // in which our own answer is written
     uint16_t interim;       // 1xx responses so far
     uint32_t interim_bytes; // of their fields
-    char *offer;            // the protocols that the request offers to upgrade to; NULL: none
-    bool asks_head;         // the method is HEAD: the response has no body
-    bool upgraded;          // both directions are byte streams from the response head on
+    bool offers; // the request came with an offer to upgrade: its direction stays open behind its
+                 // body
+    char *offer; // the protocols that went on to the outbound; NULL: none
+    bool asks_head; // the method is HEAD: the response has no body
+    bool upgraded;  // both directions are byte streams from the response head on
     bool routed;
     bool digested; // bodies are digested, since an observer wants that
     // Set by the inbound, for load shedding.
@@ -223,7 +225,7 @@ static inline bool exchange_is_unwanted(const struct exchange *x)
 // Whether the response to an offered upgrade is still to come.
 static inline bool exchange_is_undecided(const struct exchange *x)
 {
-    return x->offer && !x->direction[OUTBOUND].begun;
+    return x->offers && !x->direction[OUTBOUND].begun;
 }
 
 // Whether nothing more comes of the request's body. Its direction may still be open, for the bytes

@@ -20,7 +20,7 @@ void exchange_count(struct exchange *x, enum exchange_side from, struct slice by
     if (d->bytes == 0)
         d->first_ns = d->last_ns;
     d->bytes += bytes.len;
-    bool all = d->framing.kind == BODY_LENGTH && d->framing.length == bytes.len && !x->offer;
+    bool all = d->framing.kind == BODY_LENGTH && d->framing.length == bytes.len && !x->offers;
     if (x->digested)
         digest_add(&d->digest, bytes, all);
     tell_data(x, from, bytes);

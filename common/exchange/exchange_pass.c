@@ -143,6 +143,7 @@ void exchange_head(struct exchange_endpoint *from, struct http_head *head,
         respond_head(x, head, framing);
         return;
     }
+    x->offers = head->upgrade.len > 0;
     x->direction[INBOUND].begun = true;
     x->direction[INBOUND].framing = *framing;
     pass_head(x, INBOUND, head, framing);

@@ -141,14 +141,24 @@ void filter_hold(const struct filter *f, struct exchange *x, enum exchange_side 
         list_append(&x->outbound->held, &h->in_outbound);
 }
 
+// Whether the exchange of this inbound goes on.
+static bool lasts(const struct exchange_endpoint *inbound, const struct exchange *x)
+{
+    return inbound->x == x;
+}
+
+// Without memory the exchange is stopped: what has been held has then ended there, and so do these
+// bytes behind it.
 static void keep_data(struct exchange *x, enum exchange_side from, struct slice bytes)
 {
-    struct exchange_direction *d = &x->direction[from];
-    if (!buf_append(&x->hold[from]->data, bytes.p, bytes.len)) {
-        exchange_stop(x, ANSWER_BUSY, EXCHANGE_MEMORY);
+    const struct exchange_endpoint *inbound = x->endpoint[INBOUND];
+    if (buf_append(&x->hold[from]->data, bytes.p, bytes.len)) {
+        x->direction[from].credit -= (int64_t)bytes.len;
         return;
     }
-    d->credit -= (int64_t)bytes.len;
+    exchange_stop(x, ANSWER_BUSY, EXCHANGE_MEMORY);
+    if (lasts(inbound, x))
+        exchange_send_data(x, from, bytes);
 }
 
 static void keep_finish(struct exchange *x, enum exchange_side from,
@@ -161,12 +171,6 @@ static void keep_finish(struct exchange *x, enum exchange_side from,
     h->trailers = head_copy_new(trailers);
     if (!h->trailers)
         exchange_stop(x, ANSWER_BUSY, EXCHANGE_MEMORY);
-}
-
-// Whether the exchange of this inbound goes on.
-static bool lasts(const struct exchange_endpoint *inbound, const struct exchange *x)
-{
-    return inbound->x == x;
 }
 
 static void go_on_head(struct exchange *x, enum exchange_side from, const struct exchange_hold *h)

@@ -22,8 +22,10 @@ __attribute__((noinline)) static void finish_chunked(struct http1_conn *h,
                                                      struct http_head *trailers)
 {
     struct http_head received;
-    head_copy(&received, trailers);
-    exchange_set_received(&h->endpoint, &received);
+    if (trailers->field_count > 0) {
+        head_copy(&received, trailers);
+        exchange_set_received(&h->endpoint, &received);
+    }
     fields_strip_trailers(trailers, slice_str(h->hop_names));
     h->ops->whole(h, trailers->field_count ? trailers : NULL);
 }

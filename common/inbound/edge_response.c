@@ -75,7 +75,7 @@ static void settle_upgrade(struct edge *e)
     const struct exchange *x = e->h.endpoint.x;
     if (x->upgraded)
         conn_recheck(e->h.conn);
-    else if (x->offer && http1_body_done(&e->h.body))
+    else if (x->offers && http1_body_done(&e->h.body))
         exchange_finish(&e->h.endpoint, NULL);
 }
 

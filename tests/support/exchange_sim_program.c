@@ -8,6 +8,10 @@
 #include "common/outbound/upstream.h"
 #include "exchange_sim_internal.h"
 
+enum {
+    HELD_TURNS = 2 // fewer than those after which all is quiet
+};
+
 static struct {
     struct loop loop;
     struct listener front;
@@ -16,8 +20,69 @@ static struct {
     struct body_limit body_limit;
     struct forward forward;
     struct host_rewrite host_rewrite;
+    struct filter holder;
+    struct list held; // struct note
     struct filter_chain filters;
 } program;
+
+// A filter that holds heads for a few turns.
+struct note {
+    struct list_link in_held;
+    struct exchange *x;
+    int turns[2]; // left, by side; 0: not held
+};
+
+static void on_head(const struct filter *f, struct exchange *x, enum exchange_side from,
+                    struct http_head *head, const struct body_framing *framing)
+{
+    struct note *n = filter_memory(f, x);
+    if (status_is_interim(head->status) || !sim_maybe(8)) {
+        filter_pass_head(f, x, from, head, framing);
+        return;
+    }
+    if (!n->x)
+        list_append(&program.held, &n->in_held);
+    n->x = x;
+    n->turns[from] = 1 + (int)chance_below(sim.chance, HELD_TURNS);
+    filter_hold(f, x, from, head, framing);
+}
+
+static void on_closed(const struct filter *f, struct exchange *x)
+{
+    struct note *n = filter_memory(f, x);
+    if (n->x)
+        list_remove(&program.held, &n->in_held);
+}
+
+static const struct filter_ops holder_ops = {
+    .memory = sizeof(struct note), .head = on_head, .closed = on_closed};
+
+// One of those whose time is over goes on. Whether there was one.
+static bool one_goes_on(void)
+{
+    for (struct list_link *link = program.held.first; link; link = link->next) {
+        struct note *n = LIST_ITEM(link, struct note, in_held);
+        for (int from = 0; from < 2; from++)
+            if (n->turns[from] < 0) {
+                n->turns[from] = 0;
+                filter_go_on(n->x, (enum exchange_side)from);
+                return true;
+            }
+    }
+    return false;
+}
+
+static void let_go_on(void)
+{
+    for (struct list_link *link = program.held.first; link; link = link->next) {
+        struct note *n = LIST_ITEM(link, struct note, in_held);
+        for (int from = 0; from < 2; from++)
+            if (n->turns[from] > 0 && --n->turns[from] == 0)
+                n->turns[from] = -1;
+    }
+    while (one_goes_on())
+        ;
+}
 
 static void on_request(void *ctx, struct exchange *x, struct http_head *head,
                        const struct body_framing *framing)
@@ -32,6 +97,10 @@ static void add_filters(void)
     body_limit_add(&program.body_limit, program.loop.limits.body_bytes, &program.filters);
     forward_init(&program.forward, "adit-0123456789abcdef");
     filter_chain_add(&program.filters, &program.forward.filter);
+    program.held = (struct list){0};
+    program.holder = (struct filter){.ops = &holder_ops};
+    if (sim_maybe(2))
+        filter_chain_add(&program.filters, &program.holder);
     if (!sim_maybe(4))
         return;
     host_rewrite_init(&program.host_rewrite, program.upstream.name);
@@ -73,6 +142,7 @@ void sim_program_accept(int fd)
 void sim_program_turn(void)
 {
     loop_run_once(&program.loop);
+    let_go_on();
 }
 
 size_t sim_program_connections(void)
