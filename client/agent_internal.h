@@ -38,7 +38,7 @@ struct agent {
     struct display display;
     struct exchange_observer reporter; // sends the relay a report of each exchange
     struct exchange_ids ids;           // for requests of a relay that sends no ids
-    bool stops;                        // agent_stop was called
+    bool stops;                        // agent_stop or agent_leave was called
     int exit_status;
 };
 

@@ -211,9 +211,9 @@ static const char *begin_observing(void *ctx)
 }
 
 static const struct worker_part parts[] = {
-    {begin_signals, {0}},
     {begin_service, {[WORKER_ABORT] = end_service}},
     {begin_display, {[WORKER_FREE] = end_display}},
+    {begin_signals, {0}},
     {begin_clients, {[WORKER_ABORT] = end_clients}},
     {begin_listening, {[WORKER_REFUSE] = end_listening}},
     {begin_observing, {0}},

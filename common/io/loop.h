@@ -67,8 +67,8 @@ void loop_stop(struct loop *l);
 // Runs one turn without waiting: tasks run and closed handles get their callbacks.
 void loop_run_once(struct loop *l);
 // Runs tasks and such turns until nothing is left to do. All handles but the loop's own must be
-// closed. Returns false while a name is being resolved, which cannot be cancelled; no other request
-// outlives its handle.
+// closed or unreferenced. Returns false while a name is being resolved, which cannot be cancelled;
+// no other request outlives its handle.
 bool loop_settle(struct loop *l);
 // Closes the loop's own handles and frees its memory. Everything on the loop must be closed before.
 void loop_deinit(struct loop *l);

@@ -288,7 +288,8 @@ void tunnel_stream_on_data(void *ctx, struct mux_stream *s, const char *bytes, s
         exchange_data(&e->endpoint, bytes, len);
 }
 
-// Not inlined, like open_with_visitor: most streams end without trailers.
+// Not inlined: stack-clash protection probes every page of a frame that holds a head, and most
+// streams end without trailers.
 __attribute__((noinline)) static void finish_with_trailers(struct tunnel_stream *e,
                                                            struct http_head *trailers)
 {

@@ -48,8 +48,8 @@ struct mux_stream {
 };
 
 enum {
-    MUX_FRAME_HEAD = 9,    // RFC 9113 §4.1
-    MUX_FIELDS_BESIDE = 8, // pseudo-fields, those of the upgrade and of the spelling
+    MUX_FRAME_HEAD = 9, // RFC 9113 §4.1
+    MUX_FIELDS_OWN = 8, // pseudo-fields, the date, those of the upgrade and of the spelling
 };
 
 struct mux {

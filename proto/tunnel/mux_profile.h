@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One kind of peer's use of HTTP/2: the messages that are legal, their translation, the fields that
-// only the two muxes see. The mux knows no field by name.
+// only the two muxes see. The mux knows no private field by name.
 #pragma once
 #include "proto/buf.h"
 #include "proto/http/message.h"
@@ -17,8 +17,8 @@ struct mux_status {
     struct slice upgrade; // empty: none
 };
 
-// All functions are pure. Those that check return false when the peer may not send the message: the
-// mux then resets its stream.
+// None keeps state of its own. Those that check return false when the peer may not send the
+// message: the mux then resets its stream.
 struct mux_profile {
     // Check and translate a received head, as it then goes to the handler, and derive its framing.
     // `end`: the head ended the stream. Names are in lower case, in memory that may be changed.

@@ -36,10 +36,9 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     (void)session;
     (void)frame;
     m->text_len = 0;
-    m->head_broken = false;
-    if (!reserve_head(m))
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-    head_init(m->head);
+    m->head_broken = !reserve_head(m); // then its stream is reset
+    if (m->head)
+        head_init(m->head);
     return 0;
 }
 
@@ -195,7 +194,7 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
         recv_trailers(m, s, head, end);
         return 0;
     }
-    bool interim = head->status >= 100 && head->status < 200;
+    bool interim = valid && head->status >= 100 && head->status < 200;
     if (!valid || !is_head_for(m, head) || (end && interim)) {
         refuse_head(m, s, id, end, NGHTTP2_PROTOCOL_ERROR);
         return 0;

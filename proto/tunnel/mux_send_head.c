@@ -28,10 +28,10 @@ static size_t nv_spelling(struct mux *m, nghttp2_nv *nv, const struct http_head 
     return 1;
 }
 
-// Makes room in m->nva for a head, its pseudo-fields, our private fields and those of a mux_beside.
+// Makes room in m->nva for a head, what the mux adds to it, and a mux_beside.
 static bool nv_reserve(struct mux *m, const struct http_head *head)
 {
-    size_t need = head->field_count + MUX_FIELDS_BESIDE + MUX_BESIDE_MAX;
+    size_t need = head->field_count + MUX_FIELDS_OWN + MUX_BESIDE_MAX;
     if (need <= m->nv_cap)
         return true;
     nghttp2_nv *nva = realloc(m->nva, 2 * need * sizeof(*nva));
