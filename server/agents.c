@@ -56,12 +56,16 @@ static bool attach(struct outbound *o, struct exchange *x, enum answer *why)
     }
     shed_make_room(m);
     x->facts.tunnel_id = a->number;
-    x->record = a->record;
     exchange_attach(x, &e->endpoint);
     return true;
 }
 
 static const struct outbound_ops outbound_ops = {attach};
+
+enum exchange_record agent_record(const struct agent *a)
+{
+    return a->record;
+}
 
 struct outbound *agent_outbound(struct agent *a)
 {

@@ -146,9 +146,7 @@ void exchange_close(struct exchange *x, enum exchange_outcome why,
     free_exchange(x);
 }
 
-// Tells the inbound that nobody takes the rest of its request. To be called when the response has
-// ended and when the outbound has left.
-static void notify_unwanted(struct exchange *x)
+void exchange_notify_unwanted(struct exchange *x)
 {
     struct exchange_endpoint *inbound = x->endpoint[INBOUND];
     if (x->direction[OUTBOUND].ended && !x->direction[INBOUND].ended && !x->endpoint[OUTBOUND])
@@ -166,9 +164,15 @@ void exchange_respond(struct exchange *x, const struct http_head *head, struct s
     x->facts.answered_ns = uv_hrtime();
     response->begun = true;
     response->framing = framing;
+    x->upgraded = false;
     exchange_mark_routed(x);
-    if (x->hold[INBOUND])
+    if (x->between)
         x->between->drop_held(x);
+    if (!inbound->x) // what was held contradicted its head
+        return;
+    if (!x->endpoint[OUTBOUND])
+        x->outbound = NULL;
+    x->responded = true;
     tell_head(x, head);
     inbound->ops->head(inbound, head, &framing);
     if (!no_body && body.len > 0 && inbound->x) {
@@ -183,7 +187,7 @@ void exchange_respond(struct exchange *x, const struct http_head *head, struct s
     if (inbound->x && x->direction[INBOUND].ended)
         exchange_close(x, EXCHANGE_COMPLETE, NULL);
     else if (inbound->x)
-        notify_unwanted(x);
+        exchange_notify_unwanted(x);
 }
 
 void exchange_answer(struct exchange *x, enum answer answer)
@@ -217,7 +221,7 @@ void exchange_detach(struct exchange_endpoint *from)
     if (uncredited > 0)
         sender->ops->credit(sender, uncredited);
     if (sender->x)
-        notify_unwanted(x);
+        exchange_notify_unwanted(x);
 }
 
 void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum exchange_outcome why)
@@ -225,7 +229,7 @@ void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum ex
     struct exchange *x = from->x;
     if (!x)
         return;
-    if (x->direction[OUTBOUND].begun) {
+    if (x->responded) {
         exchange_close(x, why, from);
         return;
     }
@@ -235,7 +239,7 @@ void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum ex
 
 void exchange_stop(struct exchange *x, enum answer answer, enum exchange_outcome why)
 {
-    if (x->direction[OUTBOUND].begun)
+    if (x->responded)
         exchange_close(x, why, NULL);
     else
         exchange_answer_instead(x, answer, why);

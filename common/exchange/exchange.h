@@ -56,8 +56,9 @@ struct exchange_ops {
     void (*unwanted)(struct exchange_endpoint *e);
     // The other endpoint takes `len` more bytes: exchange_may_send counts them.
     void (*credit)(struct exchange_endpoint *e, size_t len);
-    // The last event: both directions have ended, or the exchange broke. The endpoint is detached;
-    // `x` tells how far the exchange came and is valid during the call.
+    // The last event: both directions have ended, the exchange broke, or we answer instead of the
+    // outbound. The endpoint is detached; `x` tells how far the exchange came and is valid during
+    // the call.
     void (*closed)(struct exchange_endpoint *e, const struct exchange *x,
                    enum exchange_outcome why);
     // Inbound: gives its connection away (exchange_take). NULL: it has none to give.
@@ -148,7 +149,9 @@ struct exchange {
                  // body
     char *offer; // the protocols that went on to the outbound; NULL: none
     bool asks_head; // the method is HEAD: the response has no body
-    bool upgraded;  // both directions are byte streams from the response head on
+    bool responded; // the final response head has come to the inbound
+    bool upgraded;  // both directions are byte streams from there on
+    bool sent[2];   // by sender: it has sent its end, which may still be held
     bool routed;
     bool digested; // bodies are digested, since an observer wants that
     // Set by the inbound, for load shedding.
@@ -225,7 +228,7 @@ static inline bool exchange_is_unwanted(const struct exchange *x)
 // Whether the response to an offered upgrade is still to come.
 static inline bool exchange_is_undecided(const struct exchange *x)
 {
-    return x->offers && !x->direction[OUTBOUND].begun;
+    return x->offers && !x->responded;
 }
 
 // Whether nothing more comes of the request's body. Its direction may still be open, for the bytes
@@ -253,11 +256,11 @@ bool exchange_takes_interim(const struct exchange *x, const struct http_head *he
 void exchange_abort(struct exchange_endpoint *from, enum exchange_outcome why);
 // The inbound has got the whole response and leaves without sending the rest of its request.
 void exchange_abandon(struct exchange_endpoint *inbound);
-// The outbound cannot answer: the inbound gets our answer if no response has begun, else the
+// The outbound cannot answer: the inbound gets our answer if it has no response head yet, else the
 // exchange is aborted. `from` is detached either way.
 void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum exchange_outcome why);
-// Ends what somebody between the endpoints refuses: the inbound gets our answer if no response has
-// begun, else the exchange is aborted.
+// Ends what somebody between the endpoints refuses: the inbound gets our answer if it has no
+// response head yet, else the exchange is aborted.
 void exchange_stop(struct exchange *x, enum answer answer, enum exchange_outcome why);
 // Answers in place of an outbound whose response has not left for the visitor: it gets `closed`.
 void exchange_answer_instead(struct exchange *x, enum answer answer, enum exchange_outcome why);
@@ -265,7 +268,8 @@ void exchange_answer_instead(struct exchange *x, enum answer answer, enum exchan
 void exchange_answer(struct exchange *x, enum answer answer);
 // Sends a whole small response of our own. `head` includes its Content-Length.
 void exchange_respond(struct exchange *x, const struct http_head *head, struct slice body);
-// The outbound has sent its whole response and leaves: the rest of the request is discarded.
+// The outbound leaves, since it has sent its whole response, or since we answer instead: the rest
+// of the request is discarded.
 void exchange_detach(struct exchange_endpoint *from);
 // Drops an exchange as if it had never begun. Neither endpoint gets an event.
 void exchange_discard(struct exchange *x);

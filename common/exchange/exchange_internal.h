@@ -19,8 +19,9 @@ struct exchange_between {
     // Keep what follows a head that is held.
     void (*keep_data)(struct exchange *x, enum exchange_side from, struct slice bytes);
     void (*keep_finish)(struct exchange *x, enum exchange_side from,
-                        const struct http_head *trailers);
-    // What is held of a request has no taker any more: it ends here, as if it had passed.
+                        const struct http_head *trailers, const struct http_head *received);
+    // What is held has no taker any more: a request ends here, as if it had passed, a response is
+    // forgotten.
     void (*drop_held)(struct exchange *x);
     // Frees all that filters have of the exchange.
     void (*end)(struct exchange *x);
@@ -31,10 +32,13 @@ struct exchange_hold {
     struct exchange *x;
     struct list_link in_outbound; // of a request: among those held for its outbound
     const struct filter *by;
-    struct head_copy *head, *trailers; // trailers NULL: none
+    struct head_copy *head;
     struct body_framing framing;
     struct buf data;
     bool finished;
+    struct head_copy *trailers, *received; // NULL: none
+    // The texts of the facts, whose owners may go meanwhile.
+    char tunnel[64], owner[72], address[64];
 };
 
 static inline void exchange_end_stall(struct exchange_direction *d, uint64_t now_ns)
@@ -54,6 +58,9 @@ void exchange_count(struct exchange *x, enum exchange_side from, struct slice by
 // Detaches both endpoints before either gets `closed`; `silent`, which caused this, gets none.
 void exchange_close(struct exchange *x, enum exchange_outcome why,
                     const struct exchange_endpoint *silent);
+// Tells the inbound that nobody takes the rest of its request. To be called when the response has
+// ended and when the outbound has left.
+void exchange_notify_unwanted(struct exchange *x);
 
 // exchange_pass.c
 // The events of a side whose endpoint may have left, past what is held.

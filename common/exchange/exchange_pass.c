@@ -72,8 +72,11 @@ static void deliver_response(struct exchange *x, struct http_head *head,
 {
     struct exchange_endpoint *inbound = x->endpoint[INBOUND];
     tell_head(x, head);
-    if (!status_is_interim(head->status))
+    if (!status_is_interim(head->status)) {
         x->facts.status = head->status;
+        x->responded = true;
+        x->upgraded = x->direction[OUTBOUND].framing.kind == BODY_TUNNEL;
+    }
     if (x->strip)
         x->strip(head);
     inbound->ops->head(inbound, head, framing);
@@ -130,7 +133,6 @@ static void respond_head(struct exchange *x, struct http_head *head,
         x->direction[OUTBOUND].begun = true;
         x->direction[OUTBOUND].framing = *framing;
         x->facts.answered_ns = now_ns;
-        x->upgraded = framing->kind == BODY_TUNNEL;
     }
     pass_head(x, OUTBOUND, head, framing);
 }
@@ -211,14 +213,17 @@ void exchange_send_finish(struct exchange *x, enum exchange_side from,
         exchange_deliver_finish(x, from, trailers);
     if (inbound->x && x->direction[INBOUND].ended && x->direction[OUTBOUND].ended)
         exchange_close(x, EXCHANGE_COMPLETE, NULL);
+    else if (inbound->x && from == OUTBOUND)
+        exchange_notify_unwanted(x);
 }
 
 void exchange_finish(struct exchange_endpoint *from, const struct http_head *trailers)
 {
     struct exchange *x = from->x;
     const struct http_head *received = take_received(x, trailers);
+    x->sent[from->side] = true;
     if (x->hold[from->side])
-        x->between->keep_finish(x, from->side, trailers);
+        x->between->keep_finish(x, from->side, trailers, received);
     else
         exchange_send_finish(x, from->side, trailers, received);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The facts of an exchange: observers record, report and show them, and nothing is decided by them
-// within the exchange. Whoever knows a fact sets it.
+// The facts of an exchange: observers record, report and show them. Whoever knows a fact sets it.
+// The exchange itself decides nothing by them; those who forward, limit or answer requests do.
 #pragma once
 #include "answer.h"
 #include "common/base/client_address.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "filter.h"
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include "exchange_internal.h"
 
@@ -96,6 +97,7 @@ static void free_hold(struct exchange_hold *h)
 {
     free(h->head);
     free(h->trailers);
+    free(h->received);
     buf_free(&h->data);
     free(h);
 }
@@ -121,6 +123,23 @@ static void end_filters(struct exchange *x)
     free(x->filter_memory);
 }
 
+static const char *keep_text(char *copy, size_t cap, const char *text)
+{
+    (void)snprintf(copy, cap, "%s", text);
+    return copy;
+}
+
+// Keeps what observers will be told of the request's way.
+static void keep_way(struct exchange *x, struct exchange_hold *h)
+{
+    struct exchange_facts *f = &x->facts;
+    f->tunnel = keep_text(h->tunnel, sizeof(h->tunnel), f->tunnel);
+    f->owner = keep_text(h->owner, sizeof(h->owner), f->owner);
+    f->tunnel_address = keep_text(h->address, sizeof(h->address), f->tunnel_address);
+    if (x->outbound)
+        list_append(&x->outbound->held, &h->in_outbound);
+}
+
 void filter_hold(const struct filter *f, struct exchange *x, enum exchange_side from,
                  const struct http_head *head, const struct body_framing *framing)
 {
@@ -137,8 +156,8 @@ void filter_hold(const struct filter *f, struct exchange *x, enum exchange_side 
     h->by = f;
     h->framing = *framing;
     x->hold[from] = h;
-    if (from == INBOUND && x->outbound)
-        list_append(&x->outbound->held, &h->in_outbound);
+    if (from == INBOUND)
+        keep_way(x, h);
 }
 
 // Whether the exchange of this inbound goes on.
@@ -147,11 +166,23 @@ static bool lasts(const struct exchange_endpoint *inbound, const struct exchange
     return inbound->x == x;
 }
 
+// Whether a body of known length may have `more` bytes behind those that are held.
+static bool fits(const struct exchange *x, enum exchange_side from, size_t more)
+{
+    const struct exchange_direction *d = &x->direction[from];
+    const uint64_t held = d->bytes + buf_len(&x->hold[from]->data);
+    return d->framing.kind != BODY_LENGTH || held + more <= d->framing.length;
+}
+
 // Without memory the exchange is stopped: what has been held has then ended there, and so do these
 // bytes behind it.
 static void keep_data(struct exchange *x, enum exchange_side from, struct slice bytes)
 {
     const struct exchange_endpoint *inbound = x->endpoint[INBOUND];
+    if (!fits(x, from, bytes.len)) {
+        exchange_close(x, EXCHANGE_PROTOCOL, NULL);
+        return;
+    }
     if (buf_append(&x->hold[from]->data, bytes.p, bytes.len)) {
         x->direction[from].credit -= (int64_t)bytes.len;
         return;
@@ -161,15 +192,26 @@ static void keep_data(struct exchange *x, enum exchange_side from, struct slice 
         exchange_send_data(x, from, bytes);
 }
 
+static struct head_copy *copy_of(const struct http_head *trailers, bool *ok)
+{
+    struct head_copy *copy = trailers ? head_copy_new(trailers) : NULL;
+    *ok = *ok && (copy || !trailers);
+    return copy;
+}
+
 static void keep_finish(struct exchange *x, enum exchange_side from,
-                        const struct http_head *trailers)
+                        const struct http_head *trailers, const struct http_head *received)
 {
     struct exchange_hold *h = x->hold[from];
-    h->finished = true;
-    if (!trailers)
+    bool ok = true;
+    if (h->framing.kind == BODY_LENGTH && fits(x, from, 1)) {
+        exchange_close(x, EXCHANGE_PROTOCOL, NULL); // shorter than its head says
         return;
-    h->trailers = head_copy_new(trailers);
-    if (!h->trailers)
+    }
+    h->finished = true;
+    h->trailers = copy_of(trailers, &ok);
+    h->received = copy_of(received, &ok);
+    if (!ok)
         exchange_stop(x, ANSWER_BUSY, EXCHANGE_MEMORY);
 }
 
@@ -187,17 +229,39 @@ static void go_on_data(struct exchange *x, enum exchange_side from, const struct
     exchange_send_data(x, from, bytes);
 }
 
+static const struct http_head *read_copy(const struct head_copy *copy, struct http_head *head)
+{
+    if (copy)
+        head_copy_read(copy, head);
+    return copy ? head : NULL;
+}
+
 static void go_on_finish(struct exchange *x, enum exchange_side from, const struct exchange_hold *h)
 {
     struct http_head trailers;
-    if (h->trailers)
-        head_copy_read(h->trailers, &trailers);
-    exchange_send_finish(x, from, h->trailers ? &trailers : NULL, h->trailers ? &trailers : NULL);
+    struct http_head received;
+    exchange_send_finish(x, from, read_copy(h->trailers, &trailers),
+                         read_copy(h->received, &received));
+}
+
+// Another filter holds the head that went on: what follows it waits there.
+static void hand_on(struct exchange_hold *to, struct exchange_hold *h)
+{
+    to->data = h->data;
+    to->finished = h->finished;
+    to->trailers = h->trailers;
+    to->received = h->received;
+    h->data = (struct buf){0};
+    h->trailers = h->received = NULL;
 }
 
 static void go_on_body(const struct exchange_endpoint *inbound, struct exchange *x,
-                       enum exchange_side from, const struct exchange_hold *h)
+                       enum exchange_side from, struct exchange_hold *h)
 {
+    if (lasts(inbound, x) && x->hold[from]) {
+        hand_on(x->hold[from], h);
+        return;
+    }
     if (lasts(inbound, x) && buf_len(&h->data) > 0)
         go_on_data(x, from, h);
     if (lasts(inbound, x) && h->finished)
@@ -217,6 +281,10 @@ void filter_go_on(struct exchange *x, enum exchange_side from)
 
 static void drop_held(struct exchange *x)
 {
+    if (x->hold[OUTBOUND])
+        free_hold(take_held(x, OUTBOUND));
+    if (!x->hold[INBOUND])
+        return;
     struct exchange_hold *h = take_held(x, INBOUND);
     x->outbound = NULL;
     go_on_body(x->endpoint[INBOUND], x, INBOUND, h);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Filters stand in a chain between the inbound and the outbound of an exchange. Each event of
 // either direction goes through the chain on its way: a filter passes it on, changed or not,
-// answers the request itself, or holds the direction and goes on later. Observers see what the
-// sender sent, and change nothing (exchange.h). Answers of our own pass no filter.
+// answers the request itself, or holds the direction and goes on later. Observers, which change
+// nothing, see requests and all bodies before the filters, heads of responses behind them
+// (exchange.h). Answers of our own pass no filter.
 #pragma once
 #include "exchange.h"
 
@@ -10,7 +11,8 @@ struct filter;
 
 // A function may be NULL: the event passes unchanged. It ends in one of three ways: it passes the
 // event on by filter_pass_…; ends the exchange by exchange_stop; or holds it by filter_hold. What
-// it passes on needs to live until the call returns. `from` is the side of the sender.
+// it passes on needs to live until the call returns; each of the three may free the exchange.
+// `from` is the side of the sender.
 struct filter_ops {
     size_t memory; // bytes that the filter has for each exchange (filter_memory)
     // An interim response has a head alone; more heads follow.
@@ -35,6 +37,7 @@ struct filter {
 // Zero at first. The same for all exchanges; it does not change while there are any.
 struct filter_chain {
     const struct filter *first[2]; // by the side of the sender
+    struct filter *last;           // the one nearest to the outbound
     size_t memory;                 // of all filters
 };
 
@@ -53,8 +56,9 @@ void filter_pass_finish(const struct filter *f, struct exchange *x, enum exchang
                         const struct http_head *trailers);
 
 // Holds a direction at its head, of which the exchange keeps a copy: nothing more of the direction
-// passes any filter until filter_go_on, which passes all of it on from behind this filter. The
-// sender's credit bounds what waits. Out of memory the exchange is stopped.
+// passes any filter until filter_go_on, which passes the head on from behind this filter, and then
+// what has come. The sender's credit bounds what waits. Interim responses cannot be held. Out of
+// memory the exchange is stopped.
 void filter_hold(const struct filter *f, struct exchange *x, enum exchange_side from,
                  const struct http_head *head, const struct body_framing *framing);
 // Does nothing when the direction is not held.

@@ -93,7 +93,7 @@ static void on_head(const struct filter *f, struct exchange *x, enum exchange_si
     if (change(f, x, head, &values))
         filter_pass_head(f, x, from, head, framing);
     else
-        exchange_answer_instead(x, ANSWER_BUSY, EXCHANGE_MEMORY);
+        exchange_stop(x, ANSWER_BUSY, EXCHANGE_MEMORY);
     free(values);
 }
 

@@ -78,7 +78,7 @@ bool http1_conn_read_body(struct http1_conn *h)
     const struct exchange *x = h->endpoint.x;
     if (!x || exchange_may_send(&h->endpoint) <= 0)
         return false;
-    if (x->upgraded)
+    if (x->upgraded || h->body.kind == BODY_TUNNEL)
         return read_stream(h);
     if (http1_body_done(&h->body))
         return false;
@@ -90,7 +90,7 @@ static uint32_t read_max(const struct http1_conn *h, int64_t credit, uint32_t be
 {
     const uint32_t most =
         credit < LIMIT_READ_BULK_BYTES ? (uint32_t)credit : (uint32_t)LIMIT_READ_BULK_BYTES;
-    if (h->endpoint.x->upgraded || h->body.remaining >= most)
+    if (h->endpoint.x->upgraded || h->body.kind == BODY_TUNNEL || h->body.remaining >= most)
         return most;
     const uint32_t known = (uint32_t)h->body.remaining + beyond;
     return known < most ? known : most;

@@ -88,7 +88,7 @@ static enum edge_clock clock_of_exchange(const struct edge *e, bool body, bool r
         return CLOCK_STALLED;
     if (x->upgraded)
         return response->ended ? CLOCK_HALF_CLOSED : CLOCK_NONE;
-    bool waits = response->begun ? response->ended : !e->awaits_continue;
+    bool waits = x->responded ? response->ended : !e->awaits_continue;
     return body && waits ? CLOCK_BODY : CLOCK_NONE;
 }
 
@@ -169,7 +169,7 @@ void edge_abort(struct edge *e, enum exchange_outcome why, enum answer answer)
     const struct exchange *x = e->h.endpoint.x;
     const struct exchange_direction *response = &x->direction[OUTBOUND];
     const bool whole = response->ended && !x->upgraded;
-    const bool answers = !response->begun && why != EXCHANGE_VISITOR_GONE;
+    const bool answers = !x->responded && why != EXCHANGE_VISITOR_GONE;
     const enum answer_form form = x->form;
     const bool asks_head = x->asks_head;
     exchange_abort(&e->h.endpoint, why);

@@ -151,7 +151,7 @@ static void endpoint_closed(struct exchange_endpoint *endpoint, const struct exc
         const struct exchange_direction *response = &x->direction[OUTBOUND];
         // A cut body of known framing is visible to the visitor after a FIN, any other only after
         // a reset.
-        bool cut_shows = response->ended || (response->begun && !e->until_close && !x->upgraded);
+        bool cut_shows = response->ended || (x->responded && !e->until_close && !x->upgraded);
         edge_close(e, whole || cut_shows ? CONN_CLOSE_FLUSH : CONN_CLOSE_RESET);
         return;
     }

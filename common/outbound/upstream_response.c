@@ -80,7 +80,7 @@ static bool begin_body(struct upstream_request *r, struct http_head *head,
 
 static void finish(struct upstream_request *r, const struct http_head *trailers)
 {
-    if (r->h.endpoint.x->upgraded) { // the other direction may go on
+    if (r->h.body.kind == BODY_TUNNEL) { // the other direction may go on
         exchange_finish(&r->h.endpoint, NULL);
         return;
     }

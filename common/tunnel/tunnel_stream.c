@@ -359,7 +359,8 @@ void tunnel_stream_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
     bool outbound = e->endpoint.x && e->endpoint.side == OUTBOUND;
     if (reset == MUX_RESET_ILLEGAL && outbound)
         exchange_set_detail(&e->endpoint, "the agent's response breaks the rules of the tunnel");
-    if (reset == MUX_RESET_UNWANTED && outbound && e->endpoint.x->direction[OUTBOUND].ended)
+    const bool whole = reset == 0 || reset == MUX_RESET_UNWANTED;
+    if (whole && outbound && e->endpoint.x->sent[OUTBOUND])
         exchange_detach(&e->endpoint);
     else if (outbound)
         exchange_refuse(&e->endpoint, answer_of_reset(reset), why);

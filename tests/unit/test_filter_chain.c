@@ -225,6 +225,88 @@ static void what_follows_a_held_response_waits_for_it_though_its_sender_has_left
     end_way();
 }
 
+static void what_one_filter_lets_go_another_may_hold(void **state)
+{
+    (void)state;
+    begin_way("POST");
+    add_letters();
+    w->a.holds[INBOUND] = w->b.holds[INBOUND] = true;
+    forward("POST", (struct body_framing){BODY_LENGTH, 5});
+    exchange_data(&w->f.visitor.endpoint, "hello", 5);
+    exchange_finish(&w->f.visitor.endpoint, NULL);
+    filter_go_on(w->f.x, INBOUND);
+    assert_string_equal(w->f.service.events, "");
+    filter_go_on(w->f.x, INBOUND);
+    assert_string_equal(w->f.service.events, "hdf");
+    assert_int_equal(exchange_may_send(&w->f.visitor.endpoint), LIMIT_CREDIT_BYTES - 5);
+    end_way();
+}
+
+// `sent` bytes of a body of five behind a head that is held.
+static void assert_held_body_breaks(const char *sent, bool ends)
+{
+    begin_way("POST");
+    add_letters();
+    w->a.holds[INBOUND] = true;
+    forward("POST", (struct body_framing){BODY_LENGTH, 5});
+    exchange_data(&w->f.visitor.endpoint, sent, strlen(sent));
+    if (ends)
+        exchange_finish(&w->f.visitor.endpoint, NULL);
+    assert_string_equal(w->f.visitor.events, "x");
+    assert_int_equal(w->f.visitor.why, EXCHANGE_PROTOCOL);
+    end_way();
+}
+
+static void a_held_body_is_as_long_as_its_head_says(void **state)
+{
+    (void)state;
+    assert_held_body_breaks("hello!", false);
+    assert_held_body_breaks("hell", true);
+}
+
+static void instead_of_a_held_response_the_visitor_may_get_an_answer(void **state)
+{
+    (void)state;
+    for (int fails = 0; fails < 2; fails++) {
+        begin_way("GET");
+        add_letters();
+        w->b.holds[OUTBOUND] = true;
+        forward("GET", (struct body_framing){BODY_NONE, 0});
+        exchange_finish(&w->f.visitor.endpoint, NULL);
+        respond(&w->f, 200, 5);
+        exchange_data(&w->f.service.endpoint, "he", 2);
+        if (fails)
+            exchange_refuse(&w->f.service.endpoint, ANSWER_UPSTREAM_CLOSED, EXCHANGE_UPSTREAM_GONE);
+        else
+            exchange_stop(w->f.x, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
+        assert_int_equal(w->f.visitor.status, 502);
+        assert_string_equal(w->f.visitor.events, "hdfx");
+        assert_string_equal(w->f.service.events, fails ? "hf" : "hfx");
+        end_way();
+    }
+}
+
+static void a_held_switch_of_protocols_that_is_answered_upgrades_nothing(void **state)
+{
+    struct http_head head = request_head("GET");
+    const struct body_framing none = {BODY_NONE, 0};
+    (void)state;
+    begin_way("GET");
+    add_letters();
+    w->b.holds[OUTBOUND] = true;
+    head.upgrade = SLICE("echo");
+    outbound_forward(&w->outbound, &w->chain, w->f.x, &head, &none);
+    assert_true(exchange_is_undecided(w->f.x));
+    respond(&w->f, 101, 0);
+    assert_true(exchange_is_undecided(w->f.x) && !w->f.x->upgraded);
+    exchange_stop(w->f.x, ANSWER_BUSY, EXCHANGE_MEMORY);
+    assert_false(w->f.x->upgraded);
+    assert_int_equal(w->f.visitor.status, 503);
+    exchange_finish(&w->f.visitor.endpoint, NULL);
+    assert_int_equal(w->f.visitor.why, EXCHANGE_COMPLETE);
+    end_way();
+}
+
 static void a_held_request_that_is_answered_ends_with_what_has_come(void **state)
 {
     (void)state;
@@ -341,6 +423,10 @@ int main(void)
         cmocka_unit_test(requests_pass_in_order_and_responses_in_reverse),
         cmocka_unit_test(what_follows_a_held_request_waits_for_it),
         cmocka_unit_test(what_follows_a_held_response_waits_for_it_though_its_sender_has_left),
+        cmocka_unit_test(what_one_filter_lets_go_another_may_hold),
+        cmocka_unit_test(a_held_body_is_as_long_as_its_head_says),
+        cmocka_unit_test(instead_of_a_held_response_the_visitor_may_get_an_answer),
+        cmocka_unit_test(a_held_switch_of_protocols_that_is_answered_upgrades_nothing),
         cmocka_unit_test(a_held_request_that_is_answered_ends_with_what_has_come),
         cmocka_unit_test(a_held_request_may_be_answered_before_its_body_has_come),
         cmocka_unit_test(what_is_held_goes_with_its_exchange),
