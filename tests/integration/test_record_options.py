@@ -111,6 +111,18 @@ def test_one_agents_refusal_to_be_recorded_binds_no_other(tmp_path):
         assert [row["target"] for row in read.exchanges()] == ["/open"]
 
 
+def test_what_an_agent_allows_holds_for_requests_that_never_reach_it(tmp_path):
+    with harness.Relay(tmp_path, "--limit", "body-bytes=1k") as relay, \
+            harness.Tunnel(tmp_path / "a", "--relay-record", "none", relay=relay,
+                           compare=False) as closed, \
+            harness.Tunnel(tmp_path / "b", relay=relay, compare=False) as open_:
+        assert closed.fetch("POST", "/closed", body=b"x" * 2000).status == 413
+        assert closed.fetch("OPTIONS", "/hops", [("Max-Forwards", "0")]).status == 200
+        open_.fetch("GET", "/open")
+    with record.Record(tmp_path / "aditd") as read:
+        assert [row["target"] for row in read.exchanges()] == ["/open"]
+
+
 def test_bodies_are_printed_whatever_is_kept(tmp_path):
     with Ways(tmp_path, "adit-proxy", "--record", "none", "--print-bodies") as ways:
         ways.ask()
