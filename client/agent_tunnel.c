@@ -25,36 +25,14 @@ static void on_bind_timeout(struct timeout *t)
                     "the relay gave no name in time");
 }
 
-// The private fields of a request (docs/protocol.md §4).
-struct private_values {
-    uint64_t bind;    // the id of the binding; 0: none was sent
-    struct slice id;  // the exchange's id; empty: none was sent
-    uint64_t inbound; // the number of the visitor's connection; 0: none was sent
-};
-
-static struct private_values take_private(struct http_head *request)
-{
-    struct private_values values = {0};
-    const struct field *bind = head_find(request, SLICE("adit-bind"));
-    const struct field *id = head_find(request, SLICE("adit-id"));
-    const struct field *visitor = head_find(request, SLICE("adit-visitor"));
-    if (bind)
-        (void)private_number(bind->value, &values.bind);
-    if (id)
-        values.id = id->value;
-    if (visitor)
-        (void)private_number(visitor->value, &values.inbound);
-    private_fields_drop(request);
-    return values;
-}
-
 // Opens an exchange between the request's stream and the upstream of its binding. A request of no
 // binding breaks the rules (docs/protocol.md §4.1).
 static void on_request(void *ctx, struct mux_stream *s, struct http_head *request,
                        const struct body_framing *framing, bool end)
 {
     struct agent *a = ctx;
-    const struct private_values values = take_private(request);
+    struct private_request values;
+    private_fields_take(request, &values);
     struct binding *b = bindings_of_request(&a->bindings, values.bind);
     struct tunnel_stream *e = b ? tunnel_stream_inbound(&a->worker.loop, s, agent_wake, a) : NULL;
     struct exchange *x = e ? exchange_new(&e->endpoint, request, a->worker.observer) : NULL;
@@ -72,7 +50,7 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
         exchange_id_next(&a->ids, (uint64_t)x->facts.begun_wall_ns / 1000000, x->facts.id);
     x->facts.tunnel = b->name;
     x->facts.tunnel_id = a->link.tunnel_number;
-    x->facts.inbound_id = values.inbound;
+    x->facts.inbound_id = values.visitor;
     outbound_forward(&b->upstream.outbound, &b->filters, x, request, framing);
     if (end && e->endpoint.x)
         exchange_finish(&e->endpoint, NULL);

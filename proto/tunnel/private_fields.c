@@ -130,12 +130,25 @@ bool private_fields_check(const struct http_head *head, enum private_section sec
     return true;
 }
 
-void private_fields_drop(struct http_head *head)
+static void take(const struct field *f, struct private_request *values)
+{
+    if (slice_ieq(f->name, SLICE("adit-bind")))
+        (void)private_number(f->value, &values->bind);
+    else if (slice_ieq(f->name, SLICE("adit-id")))
+        values->id = f->value;
+    else if (slice_ieq(f->name, SLICE("adit-visitor")))
+        (void)private_number(f->value, &values->visitor);
+}
+
+void private_fields_take(struct http_head *head, struct private_request *values)
 {
     size_t kept = 0;
+    *values = (struct private_request){0};
     for (size_t i = 0; i < head->field_count; i++) {
-        if (is_private(head->fields[i].name))
+        if (is_private(head->fields[i].name)) {
+            take(&head->fields[i], values);
             continue;
+        }
         if (kept < i)
             head->fields[kept] = head->fields[i];
         kept++;

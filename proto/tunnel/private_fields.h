@@ -22,8 +22,15 @@ enum {
 // at most once; `upgrade` counts as adit-upgrade. spelling_apply checks the value of adit-case.
 bool private_fields_check(const struct http_head *head, enum private_section section);
 
-// Removes all private fields.
-void private_fields_drop(struct http_head *head);
+// The private fields of a request; 0 or empty: not sent.
+struct private_request {
+    uint64_t bind;    // the id of the binding
+    struct slice id;  // of the exchange
+    uint64_t visitor; // the number of the visitor's connection
+};
+
+// Removes all private fields of a checked head, and tells those of a request.
+void private_fields_take(struct http_head *head, struct private_request *values);
 
 // Parses the value of adit-bind or adit-visitor: decimal digits, at least 1, no leading zero.
 bool private_number(struct slice text, uint64_t *n);

@@ -51,7 +51,7 @@ static void on_head(void *ctx, struct mux_stream *s, struct http_head *head,
         return;
     }
     b->wrong += !end || !head_find(head, SLICE("adit-id"));
-    private_fields_drop(head);
+    private_fields_take(head, &(struct private_request){0});
     answer(b, s);
 }
 

@@ -63,8 +63,26 @@ static void each_is_said_once(void **state)
     assert_true(private_fields_check(&head, PRIVATE_REQUEST));
     assert_true(head_add(&head, SLICE("adit-bind"), SLICE("1")));
     assert_false(private_fields_check(&head, PRIVATE_REQUEST));
-    private_fields_drop(&head);
+    struct private_request values;
+    private_fields_take(&head, &values);
     assert_int_equal(head.field_count, 1);
+}
+
+static void those_of_a_request_are_taken_out(void **state)
+{
+    struct private_request values = {9, SLICE("x"), 9};
+    (void)state;
+    assert_true(says(PRIVATE_REQUEST, 0, "adit-bind", "7"));
+    assert_true(head_add(&head, SLICE("Adit-Id"), SLICE("0123456789abcdef")));
+    assert_true(head_add(&head, SLICE("adit-visitor"), SLICE("12")));
+    assert_true(head_add(&head, SLICE("aditx"), SLICE("stays")));
+    private_fields_take(&head, &values);
+    assert_true(values.bind == 7 && values.visitor == 12);
+    assert_true(slice_eq(values.id, SLICE("0123456789abcdef")));
+    assert_true(slice_eq(head.fields[head.field_count - 1].name, SLICE("aditx")));
+    assert_false(head_find(&head, SLICE("adit-bind")));
+    private_fields_take(&head, &values);
+    assert_true(values.bind == 0 && values.visitor == 0 && values.id.len == 0);
 }
 
 static void values_have_their_form(void **state)
@@ -138,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_said_where_it_may_be_and_nowhere_else),
         cmocka_unit_test(each_is_said_once),
+        cmocka_unit_test(those_of_a_request_are_taken_out),
         cmocka_unit_test(values_have_their_form),
         cmocka_unit_test(an_agent_answers_itself_with_few_codes_and_their_statuses),
         cmocka_unit_test(an_upgrade_belongs_to_two_statuses),
