@@ -196,6 +196,7 @@ static void attach_route(struct agent *a, struct route *r, uint64_t bind_id)
     r->agent = a;
     r->legacy_owner = a->legacy_owner;
     r->bind_id = bind_id;
+    r->record = a->record;
     r->agent_next = a->routes;
     a->routes = r;
     a->route_count++;

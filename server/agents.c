@@ -62,11 +62,6 @@ static bool attach(struct outbound *o, struct exchange *x, enum answer *why)
 
 static const struct outbound_ops outbound_ops = {attach};
 
-enum exchange_record agent_record(const struct agent *a)
-{
-    return a->record;
-}
-
 struct outbound *agent_outbound(struct agent *a)
 {
     return &a->outbound;

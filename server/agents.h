@@ -50,8 +50,6 @@ void agents_close(struct agents *set);
 // digests if that agent has asked for reports.
 struct exchange_observer *agents_observer(struct agents *set);
 
-// The most that the agent allows to be recorded of its exchanges.
-enum exchange_record agent_record(const struct agent *a);
 // The agent as what answers. The tunnel in the exchange's facts is the name of one of its routes. A
 // client has a limit of exchanges in each tunnel.
 struct outbound *agent_outbound(struct agent *a);

@@ -263,8 +263,8 @@ static void on_request(void *ctx, struct exchange *x, struct http_head *head,
     x->facts.tunnel = route ? route->name : "";
     x->facts.owner = route ? route->owner : "";
     x->facts.bind_id = route ? route->bind_id : 0;
-    if (route && route->agent)
-        x->record = agent_record(route->agent);
+    if (route)
+        x->record = route->record;
     x->facts.tunnel_address = route && route->agent ? agent_address(route->agent) : "";
     if (!route)
         exchange_answer(x, ANSWER_NO_TUNNEL);

@@ -66,6 +66,7 @@ static void apply_line(struct reader *f, const struct name_line *line)
         f->lost++;
         return;
     }
+    r->record = EXCHANGE_RECORD_NONE; // as long as its agent has not said more
     r->reserved = line->word == NAME_GONE;
     r->gone_s = line->gone_s;
     r->legacy_owner = f->written_ns < 0; // relays that wrote no time knew only such owners

@@ -3,6 +3,7 @@
 // after their agents have left (docs/protocol.md §5).
 #pragma once
 #include "common/base/shares.h"
+#include "common/exchange/exchange.h"
 #include "common/io/loop.h"
 #include "names.h"
 #include "proto/list.h"
@@ -45,6 +46,7 @@ struct route {
     struct routes *table;
     struct agent *agent;                 // NULL: gone
     uint64_t bind_id;                    // of the bind message that got the name
+    enum exchange_record record;         // the most that its last agent allowed
     struct timeout gone;                 // until the name is given up
     struct list_link in_gone;            // of its class
     int8_t gone_class;                   // -1: in none

@@ -160,7 +160,8 @@ static void put_side(struct buf *out, const struct exchange *x, enum exchange_si
         put_notice(out, "%s(%zu more line%s)\n", dump_mark(side), s->lines_left_out,
                    plural(s->lines_left_out));
     dump_put(out, side == INBOUND ? "  >\n" : "  <\n");
-    bool broken_off = d->begun && !d->ended && d->framing.kind != BODY_NONE;
+    bool broken_off =
+        (side == INBOUND ? d->begun : x->responded) && !d->ended && d->framing.kind != BODY_NONE;
     put_body(out, s, broken_off);
     if (x->upgraded)
         put_notice(out, "  (%llu byte%s behind the switch)\n",

@@ -130,13 +130,13 @@ struct exchange_observer {
 
 struct exchange {
     struct exchange_endpoint *endpoint[2];
-    struct exchange_direction direction[2];   // by sender: [INBOUND] request, [OUTBOUND] response
-    struct outbound *outbound;                // that the endpoint is of; NULL: none, or it has left
-    const struct exchange_between *between;   // the steps of filter.c; NULL: there are no filters
-    const struct filter_chain *filters;       // filter.h; NULL: none
-    void *filter_memory;                      // of all filters of the chain
-    struct exchange_hold *hold[2];            // by sender: what a filter holds; NULL: nothing
-    void (*strip)(struct http_head *head);    // exchange_ops.strip of the outbound
+    struct exchange_direction direction[2]; // by sender: [INBOUND] request, [OUTBOUND] response
+    struct outbound *outbound;              // that the request goes to; NULL: none, or it has left
+    const struct exchange_between *between; // the steps of filter.c; NULL: there are no filters
+    const struct filter_chain *filters;     // filter.h; NULL: none
+    void *filter_memory;                    // of all filters of the chain
+    struct exchange_hold *hold[2];          // by sender: what a filter holds; NULL: nothing
+    void (*strip)(struct http_head *head);  // exchange_ops.strip of the outbound
     const struct exchange_observer *observer; // first of a chain; may be NULL
     void *note[EXCHANGE_NOTES];               // by enum exchange_note
     struct timeout progress_timer;            // of client/display/long_exchanges

@@ -7,13 +7,13 @@
 
 void filter_chain_add(struct filter_chain *c, struct filter *f)
 {
-    const struct filter **last = &c->first[INBOUND];
-    while (*last)
-        last = (const struct filter **)(uintptr_t) & (*last)->next[INBOUND];
-    *last = f;
+    if (c->last)
+        c->last->next[INBOUND] = f;
+    else
+        c->first[INBOUND] = f;
     f->next[INBOUND] = NULL;
-    f->next[OUTBOUND] = c->first[OUTBOUND];
-    c->first[OUTBOUND] = f;
+    f->next[OUTBOUND] = c->last;
+    c->first[OUTBOUND] = c->last = f;
     f->memory_at = c->memory;
     c->memory += (f->ops->memory + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
 }
@@ -174,13 +174,22 @@ static bool fits(const struct exchange *x, enum exchange_side from, size_t more)
     return d->framing.kind != BODY_LENGTH || held + more <= d->framing.length;
 }
 
+// A body contradicts its head, which is held.
+static void break_off(struct exchange *x, enum exchange_side from)
+{
+    if (from == OUTBOUND)
+        exchange_stop(x, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
+    else
+        exchange_close(x, EXCHANGE_PROTOCOL, NULL);
+}
+
 // Without memory the exchange is stopped: what has been held has then ended there, and so do these
 // bytes behind it.
 static void keep_data(struct exchange *x, enum exchange_side from, struct slice bytes)
 {
     const struct exchange_endpoint *inbound = x->endpoint[INBOUND];
     if (!fits(x, from, bytes.len)) {
-        exchange_close(x, EXCHANGE_PROTOCOL, NULL);
+        break_off(x, from);
         return;
     }
     if (buf_append(&x->hold[from]->data, bytes.p, bytes.len)) {
@@ -204,8 +213,8 @@ static void keep_finish(struct exchange *x, enum exchange_side from,
 {
     struct exchange_hold *h = x->hold[from];
     bool ok = true;
-    if (h->framing.kind == BODY_LENGTH && fits(x, from, 1)) {
-        exchange_close(x, EXCHANGE_PROTOCOL, NULL); // shorter than its head says
+    if (x->direction[from].framing.kind == BODY_LENGTH && fits(x, from, 1)) {
+        break_off(x, from); // shorter than its head says
         return;
     }
     h->finished = true;

@@ -85,7 +85,8 @@ static inline bool edge_must_end(const struct edge *e)
 void edge_close(struct edge *e, enum conn_close_mode how);
 // Writes a response head followed by the fields of this hop. False when out of memory.
 bool edge_write_head(struct edge *e, const struct http_head *head, struct slice hop_fields);
-// Aborts the running exchange and ends the connection, with `answer` if no response has begun.
+// Aborts the running exchange and ends the connection, with `answer` if the visitor has no response
+// head.
 void edge_abort(struct edge *e, enum exchange_outcome why, enum answer answer);
 // Aborts the running exchange and resets the connection: what was written is no whole response.
 void edge_cut(struct edge *e, enum exchange_outcome why);

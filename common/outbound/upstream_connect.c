@@ -85,9 +85,7 @@ void upstream_request_lost(struct upstream_request *r)
     if (r->state == REQUEST_DONE) {
         exchange_detach(&r->h.endpoint);
         upstream_request_close(r, false);
-    } else if (r->state != REQUEST_HEAD) {
-        upstream_request_abort(r, EXCHANGE_UPSTREAM_GONE);
-    } else if (r->pooled && r->use.repeatable && !r->response_bytes) {
+    } else if (r->state == REQUEST_HEAD && r->pooled && r->use.repeatable && !r->response_bytes) {
         conn_close(r->h.conn, CONN_CLOSE_NOW);
         r->h.conn = NULL;
         r->pooled = false;

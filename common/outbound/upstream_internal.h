@@ -44,9 +44,12 @@ static inline struct upstream_request *upstream_request_of(struct exchange_endpo
 // The only way a request ends. Its exchange must be closed already. `to_pool`: the connection is
 // between two requests.
 void upstream_request_close(struct upstream_request *r, bool to_pool);
-// Ends the request with an answer of ours, or by an abort if a response has begun.
+// Ends the request: the inbound gets our answer if it has no response head yet, else the exchange
+// is aborted for this reason.
+void upstream_request_fail(struct upstream_request *r, enum answer answer,
+                           enum exchange_outcome why);
+// The same for a service that is gone, or for us who lack something.
 void upstream_request_refuse(struct upstream_request *r, enum answer answer);
-void upstream_request_abort(struct upstream_request *r, enum exchange_outcome why);
 // The one place that derives from the state whether we read and whether the answer limit runs.
 void upstream_request_update(struct upstream_request *r);
 void upstream_request_update_limit(struct upstream_request *r);

@@ -172,7 +172,7 @@ static void abort_body(struct upstream_request *r, int error)
     (void)snprintf(detail, sizeof(detail), "%s after %llu bytes of the body", what,
                    (unsigned long long)bytes);
     exchange_set_detail(&r->h.endpoint, detail);
-    upstream_request_abort(r, EXCHANGE_PROTOCOL);
+    upstream_request_fail(r, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
 }
 
 static void whole(struct http1_conn *h, const struct http_head *trailers)
@@ -187,7 +187,7 @@ static void malformed(struct http1_conn *h, int error)
 
 static void failed(struct http1_conn *h)
 {
-    upstream_request_abort(upstream_request_of(&h->endpoint), EXCHANGE_MEMORY);
+    upstream_request_fail(upstream_request_of(&h->endpoint), ANSWER_BUSY, EXCHANGE_MEMORY);
 }
 
 static bool keep(struct http1_conn *h, const void *bytes, size_t len)

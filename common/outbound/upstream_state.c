@@ -29,16 +29,16 @@ void upstream_request_close(struct upstream_request *r, bool to_pool)
     loop_queue(r->upstream->loop, &r->free_task);
 }
 
-void upstream_request_refuse(struct upstream_request *r, enum answer answer)
+void upstream_request_fail(struct upstream_request *r, enum answer answer,
+                           enum exchange_outcome why)
 {
-    exchange_refuse(&r->h.endpoint, answer, EXCHANGE_UPSTREAM_GONE);
+    exchange_refuse(&r->h.endpoint, answer, why);
     upstream_request_close(r, false);
 }
 
-void upstream_request_abort(struct upstream_request *r, enum exchange_outcome why)
+void upstream_request_refuse(struct upstream_request *r, enum answer answer)
 {
-    exchange_abort(&r->h.endpoint, why);
-    upstream_request_close(r, false);
+    upstream_request_fail(r, answer, EXCHANGE_UPSTREAM_GONE);
 }
 
 static void on_answer_limit(struct timeout *t)

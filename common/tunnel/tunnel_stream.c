@@ -142,7 +142,7 @@ static void inbound_head(struct exchange_endpoint *endpoint, const struct http_h
     int error = mux_respond_dated(e->stream, head, date, ends);
     if (error == MUX_E_HEAD && interim)
         return; // interim responses may be left out (RFC 9110 §15.2)
-    if (error == MUX_E_HEAD && endpoint->x->endpoint[OUTBOUND])
+    if (error == MUX_E_HEAD && !endpoint->x->facts.refused)
         answer_instead(e, head);
     else if (error)
         abort_stream(e, EXCHANGE_MEMORY);
@@ -196,7 +196,7 @@ static void endpoint_closed(struct exchange_endpoint *endpoint, const struct exc
                             enum exchange_outcome why)
 {
     struct tunnel_stream *e = stream_of(endpoint);
-    if (e->stream && endpoint->side == INBOUND)
+    if (e->stream && endpoint->side == INBOUND && why == EXCHANGE_COMPLETE)
         mux_stop_request(e->stream); // the rest of the request, if any, is unwanted
     const bool sent_whole = x->direction[exchange_other(endpoint->side)].ended;
     release_stream(e, why != EXCHANGE_COMPLETE || !sent_whole);
@@ -348,6 +348,15 @@ static enum exchange_outcome outcome_of_reset(uint32_t reset)
     }
 }
 
+// Whether the agent has sent all that the exchange is owed. What is held of a response stays,
+// however its stream closes.
+static bool has_all(const struct exchange *x, bool stream_whole)
+{
+    const struct exchange_direction *d = &x->direction[OUTBOUND];
+    const bool held = !d->ended && d->framing.kind != BODY_TUNNEL;
+    return x->sent[OUTBOUND] && (stream_whole || held);
+}
+
 void tunnel_stream_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
 {
     (void)ctx;
@@ -359,8 +368,8 @@ void tunnel_stream_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
     bool outbound = e->endpoint.x && e->endpoint.side == OUTBOUND;
     if (reset == MUX_RESET_ILLEGAL && outbound)
         exchange_set_detail(&e->endpoint, "the agent's response breaks the rules of the tunnel");
-    const bool whole = reset == 0 || reset == MUX_RESET_UNWANTED;
-    if (whole && outbound && e->endpoint.x->sent[OUTBOUND])
+    const bool stream_whole = reset == 0 || reset == MUX_RESET_UNWANTED;
+    if (outbound && has_all(e->endpoint.x, stream_whole))
         exchange_detach(&e->endpoint);
     else if (outbound)
         exchange_refuse(&e->endpoint, answer_of_reset(reset), why);

@@ -37,7 +37,7 @@ struct tunnel_stream *tunnel_stream_inbound(struct loop *l, struct mux_stream *s
 bool tunnel_stream_count(struct tunnel_stream *e, struct shares *clients,
                          const struct client_address *client, size_t most);
 
-// Relay: resets the stream; the visitor gets `answer` if no response has begun.
+// Relay: resets the stream; the visitor gets `answer` if it has no response head yet.
 void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exchange_outcome why);
 
 // Frees the stream's endpoint, which must be detached, before the loop sleeps.

@@ -180,6 +180,14 @@ static void recv_response(struct mux *m, struct mux_stream *s, struct http_head 
         reset_illegal(s);
 }
 
+// The code of a head that is refused: a lack of memory of ours is no fault of the peer.
+static uint32_t why_broken(const struct mux *m, const struct mux_stream *s)
+{
+    if (m->head && m->text)
+        return NGHTTP2_PROTOCOL_ERROR;
+    return s ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_REFUSED_STREAM;
+}
+
 static int recv_headers(struct mux *m, const nghttp2_frame *frame)
 {
     int32_t id = frame->hd.stream_id;
@@ -196,7 +204,7 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
     }
     bool interim = valid && head->status >= 100 && head->status < 200;
     if (!valid || !is_head_for(m, head) || (end && interim)) {
-        refuse_head(m, s, id, end, NGHTTP2_PROTOCOL_ERROR);
+        refuse_head(m, s, id, end, why_broken(m, s));
         return 0;
     }
     if (!s)

@@ -118,6 +118,9 @@ def test_what_an_agent_allows_holds_for_requests_that_never_reach_it(tmp_path):
             harness.Tunnel(tmp_path / "b", relay=relay, compare=False) as open_:
         assert closed.fetch("POST", "/closed", body=b"x" * 2000).status == 413
         assert closed.fetch("OPTIONS", "/hops", [("Max-Forwards", "0")]).status == 200
+        closed.agent.process.kill()
+        relay.wait_for("name .* held", "stderr")
+        assert closed.fetch("POST", "/gone", body=b"x").code == "ADIT-AGENT-GONE"
         open_.fetch("GET", "/open")
     with record.Record(tmp_path / "aditd") as read:
         assert [row["target"] for row in read.exchanges()] == ["/open"]
