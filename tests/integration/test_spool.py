@@ -125,7 +125,7 @@ def test_what_a_killed_program_appended_comes_into_the_record_once(way, which, c
         comes(way, which)
         targets = [row["target"] for row in exchanges(data)]
         assert sorted(targets) == sorted(f"/reply?{number}" for number in {"0"} | NUMBERS)
-    assert spooled(data) == {}
+    until(lambda: spooled(data) == {}, "what is in rows is removed, which follows the rows")
     with Record(data) as record:
         for number, exchange in told.items():
             row, = record.exchanges(f"target='/reply?{number}'")
