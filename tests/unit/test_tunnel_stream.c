@@ -196,6 +196,29 @@ static void only_long_pieces_of_the_input_that_is_read_are_lent(void **state)
     finish(&f);
 }
 
+// The service has ended its side of a stream, and then breaks the other.
+static void a_stream_that_breaks_is_not_one_whose_rest_is_unwanted(void **state)
+{
+    (void)state;
+    for (int breaks = 0; breaks < 2; breaks++) {
+        struct forwarded f;
+        struct http_head head = head_response(200);
+        struct body_framing framing = {breaks ? BODY_TUNNEL : BODY_UNTIL_CLOSE, 0};
+        begin(&f, "POST", false);
+        exchange_head(&f.service.end, &head, &framing);
+        exchange_finish(&f.service.end, NULL);
+        mux_settle(&f.pair);
+        if (breaks)
+            exchange_abort(&f.service.end, EXCHANGE_UPSTREAM_GONE);
+        else
+            exchange_detach(&f.service.end);
+        mux_settle(&f.pair);
+        assert_true(f.visitor->closed);
+        assert_int_equal(f.visitor->reset, breaks ? MUX_RESET_CANCEL : MUX_RESET_UNWANTED);
+        finish(&f);
+    }
+}
+
 // Begins a response that lasts.
 static void begin_body(struct forwarded *f)
 {
@@ -413,6 +436,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_has_a_share_of_streams_and_no_more),
+        cmocka_unit_test(a_stream_that_breaks_is_not_one_whose_rest_is_unwanted),
         cmocka_unit_test(a_head_that_just_fits_is_passed_on),
         cmocka_unit_test(only_long_pieces_of_the_input_that_is_read_are_lent),
         cmocka_unit_test(credit_is_what_the_peers_window_takes_and_64_kib),
