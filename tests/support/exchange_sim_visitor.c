@@ -189,6 +189,16 @@ static void verify_stray(const struct visitor *v, const struct sim_task *t, uint
     CHECK(cause >= v->tasks && cause < t && !cause->early);
 }
 
+// Whether such an answer may lie on the connection of this request, which may not be repeated: then
+// it gets a 502.
+static bool is_deceived(const struct visitor *v, const struct sim_task *t)
+{
+    for (const struct sim_task *cause = v->tasks; cause < t; cause++)
+        if (cause->ignores && !cause->early && !sim_task_is_repeatable(t))
+            return true;
+    return false;
+}
+
 static void verify_final(struct visitor *v, struct sim_task *t, const struct http_head *head)
 {
     const struct field *number = head_find(head, SLICE("x-sim"));
@@ -208,6 +218,7 @@ static void verify_final(struct visitor *v, struct sim_task *t, const struct htt
     }
     CHECK(v->told_close || !must_tell_close(v, t));
     if (t->own) {
+        t->excused = t->excused || is_deceived(v, t);
         CHECK(sim_task_is_excused(t) && !number);
         return;
     }
