@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is counted and told of an exchange once.
+// Counts body bytes, and tells observers once that the way of an exchange is final.
 #include "exchange_internal.h"
 
 void exchange_mark_routed(struct exchange *x)

@@ -9,7 +9,7 @@
 #include "outbound.h"
 #include "proto/buf.h"
 
-// What stands between the endpoints, for the files below filter.c.
+// The steps of filter.c, for the files below it.
 struct exchange_between {
     // Give an event to the first filter.
     void (*head)(struct exchange *x, enum exchange_side from, struct http_head *head,
@@ -20,7 +20,7 @@ struct exchange_between {
     void (*keep_data)(struct exchange *x, enum exchange_side from, struct slice bytes);
     void (*keep_finish)(struct exchange *x, enum exchange_side from,
                         const struct http_head *trailers, const struct http_head *received);
-    // What is held has no taker any more: a request ends here, as if it had passed, a response is
+    // Nobody takes what is held any more: a request ends here, as if it had passed, a response is
     // forgotten.
     void (*drop_held)(struct exchange *x);
     // Frees all that filters have of the exchange.

@@ -68,7 +68,7 @@ bool host_rewrite_response(struct http_head *response, const char *public_origin
     return rewrite(response, &c, values);
 }
 
-// What a filter keeps of an exchange: the public origin of its request.
+// A filter keeps the public origin of the request.
 static char **origin_kept(const struct filter *f, const struct exchange *x)
 {
     return filter_memory(f, x);

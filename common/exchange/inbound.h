@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Whatever asks: visitors' connections of any protocol. This is what inbounds and those who serve
-// their requests know of each other.
+// Inbounds ask: visitors' connections of any protocol. They and those who serve their requests know
+// this of each other.
 #pragma once
 #include "exchange.h"
 

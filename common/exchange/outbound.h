@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Whatever answers exchanges: a service, an agent behind its tunnel. Those who route requests see
+// Outbounds answer exchanges: a service, an agent behind its tunnel. Those who route requests see
 // this alone.
 #pragma once
 #include "exchange.h"

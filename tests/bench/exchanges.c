@@ -4,7 +4,7 @@
 //   cmake --preset release -B build/count -DBUILD_TESTING=ON
 //   cmake --build build/count --target bench_exchanges
 //   valgrind --tool=callgrind build/count/tests/bench_exchanges 4800
-// What two such runs differ by, divided by the difference of their counts, is the cost of an
+// The difference of two such runs, divided by the difference of their counts, is the cost of an
 // exchange, at both ends together.
 #include <stdio.h>
 #include <stdlib.h>

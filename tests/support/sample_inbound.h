@@ -53,7 +53,7 @@ static inline void sample_inbound_head(struct exchange_endpoint *e, const struct
     s->open = framing->kind == BODY_TUNNEL;
 }
 
-// What is refused has a body for people: a byte stream has no use for it.
+// A refusal has a body for people: a byte stream has no use for it.
 static inline void sample_inbound_data(struct exchange_endpoint *e, const char *bytes, size_t len)
 {
     struct sample_inbound *s = sample_inbound_of(e);

@@ -22,7 +22,7 @@ enum {
     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define LONG_VALUE X100 X100 X100 X100 X100 X100
 
-// What one end says once it has got `when`.
+// One end says this once it has got `when`.
 struct line {
     const char *when;
     const char *say; // "": it is content

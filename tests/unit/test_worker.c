@@ -10,7 +10,7 @@
 
 #include "common/worker/worker.h"
 
-// What was called, in its order: "+a" begins part a, "0a" takes it through the first step.
+// The calls in their order: "+a" begins part a, "0a" takes it through the first step.
 struct story {
     struct worker worker;
     char text[256];
