@@ -17,15 +17,6 @@ enum {
     SEEDS_UNDER_VALGRIND = 100
 };
 
-static uint64_t number(const char *name, uint64_t otherwise)
-{
-    uint64_t value = otherwise;
-    const char *text = getenv(name);
-    if (text)
-        assert_true(slice_to_u64(slice_str(text), &value));
-    return value;
-}
-
 static void add(struct exchange_sim_result *all, const struct exchange_sim_result *r)
 {
     all->requests += r->requests;
@@ -42,8 +33,8 @@ static void every_request_gets_its_own_answer_whatever_happens(void **state)
 {
     struct exchange_sim_result all = {0};
     uint64_t usual = trials(SEEDS, SEEDS_UNDER_VALGRIND);
-    uint64_t first = number("ADIT_SEED", 1);
-    uint64_t seeds = number("ADIT_SEEDS", getenv("ADIT_SEED") ? 1 : usual);
+    uint64_t first = trials_setting("ADIT_SEED", 1);
+    uint64_t seeds = trials_setting("ADIT_SEEDS", getenv("ADIT_SEED") ? 1 : usual);
     (void)state;
     for (uint64_t seed = first; seed < first + seeds; seed++) {
         struct chance chance = chance_of_seed(seed);

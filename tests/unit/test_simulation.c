@@ -10,26 +10,18 @@
 
 #include "tests/support/check.h"
 #include "tests/support/sim.h"
+#include "tests/support/trials.h"
 
 enum {
     STEPS = 4000,
     SEEDS = 40
 };
 
-static uint64_t number(const char *name, uint64_t otherwise)
-{
-    uint64_t value = otherwise;
-    const char *text = getenv(name);
-    if (text)
-        assert_true(slice_to_u64(slice_str(text), &value));
-    return value;
-}
-
 static void every_exchange_ends_as_it_should_whatever_happens(void **state)
 {
     struct sim_result all = {0};
-    uint64_t first = number("ADIT_SEED", 1);
-    uint64_t seeds = getenv("ADIT_SEED") ? 1 : number("ADIT_SEEDS", SEEDS);
+    uint64_t first = trials_setting("ADIT_SEED", 1);
+    uint64_t seeds = getenv("ADIT_SEED") ? 1 : trials_setting("ADIT_SEEDS", SEEDS);
     (void)state;
     for (uint64_t seed = first; seed < first + seeds; seed++) {
         struct chance chance = chance_of_seed(seed);
