@@ -2,7 +2,7 @@
 // Sheds load in a tunnel: resets one stream when the tunnel is at its limit of streams or of unread
 // bytes (docs/protocol.md §7).
 #pragma once
-#include "proto/tunnel/mux.h"
+#include "proto/http2/mux.h"
 
 // Makes room for a new stream; the users of the mux's streams are struct tunnel_stream. If too much
 // is unread, refuses the stream of shed_fullest. If all streams are in use, refuses the first of:

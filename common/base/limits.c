@@ -4,7 +4,7 @@
 #include "nearest.h"
 #include "option_redact.h"
 #include "proto/http/message.h"
-#include "proto/tunnel/mux.h"
+#include "proto/http2/mux.h"
 
 const struct limits limits_default = {
     .head_bytes = 32 * 1024,

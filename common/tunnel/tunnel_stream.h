@@ -6,7 +6,7 @@
 #include "common/base/shares.h"
 #include "common/exchange/exchange.h"
 #include "common/io/loop.h"
-#include "proto/tunnel/mux.h"
+#include "proto/http2/mux.h"
 
 struct tunnel_stream {
     struct exchange_endpoint endpoint;

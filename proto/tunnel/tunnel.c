@@ -26,7 +26,7 @@ struct tunnel *tunnel_new(const struct tunnel_config *config, const struct tunne
     struct tunnel *t = calloc(1, sizeof(*t));
     if (!t)
         return NULL;
-    const struct mux_config mux = {.role = config->role == TUNNEL_RELAY ? MUX_RELAY : MUX_AGENT,
+    const struct mux_config mux = {.role = config->role == TUNNEL_RELAY ? MUX_CLIENT : MUX_SERVER,
                                    .profile = &tunnel_profile,
                                    .limits = config->limits};
     t->role = config->role;

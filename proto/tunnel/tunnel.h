@@ -4,8 +4,8 @@
 // tunnel_tick.
 #pragma once
 #include "control.h"
-#include "mux.h"
 #include "pipe.h"
+#include "proto/http2/mux.h"
 #include "report.h"
 
 struct tunnel;

@@ -2,7 +2,7 @@
 // Shared by the files of the tunnel, from the bottom: tunnel_control.c (control messages) and
 // tunnel_send.c, tunnel_recv.c, tunnel.c (the life of a tunnel).
 #pragma once
-#include "flood_budget.h"
+#include "proto/http2/flood_budget.h"
 #include "tunnel.h"
 
 struct tunnel {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "tunnel_profile.h"
-#include "mux_message.h"
 #include "private_fields.h"
 #include "proto/http/fields.h"
 #include "proto/http/http1.h"
+#include "proto/http2/mux_message.h"
 #include "spelling.h"
 
 static bool check_request(struct http_head *head, bool end, struct body_framing *framing)

@@ -5,6 +5,7 @@
 ROOMS = (
     "proto",
     "proto/http",
+    "proto/http2",
     "proto/tunnel",
     "common/base",
     "common/io",

@@ -38,7 +38,7 @@ static void on_head(struct mux_view *v, const struct http_head *head, bool end)
     struct http_head early = head_response(103);
     (void)head;
     (void)end;
-    if (v->side->role == MUX_RELAY) {
+    if (v->side->role == MUX_CLIENT) {
         if (v->index == 3)
             mux_view_reset(v, MUX_RESET_CANCEL);
         return;
@@ -65,7 +65,7 @@ static void on_data(struct mux_view *v, const char *bytes, size_t len)
 static void on_end(struct mux_view *v, const struct http_head *trailers)
 {
     (void)trailers;
-    if (v->side->role == MUX_AGENT && v->index % 5 == 3)
+    if (v->side->role == MUX_SERVER && v->index % 5 == 3)
         answer(v);
 }
 
@@ -109,7 +109,7 @@ static int greet(struct mux_side *side, uint8_t choice)
 {
     struct buf hello = {0};
     int error = 0;
-    for (int i = 0; side->role == MUX_RELAY && i < 8; i++) {
+    for (int i = 0; side->role == MUX_CLIENT && i < 8; i++) {
         struct http_head head = head_request(i & 1 ? "GET" : "POST", "/");
         struct mux_view *v = mux_side_open(side, &head, i & 1);
         CHECK(v);
@@ -119,7 +119,7 @@ static int greet(struct mux_side *side, uint8_t choice)
             CHECK(mux_finish(v->stream, NULL) == 0);
     }
     if (!(choice & 2)) {
-        h2_preface(&hello, side->role == MUX_AGENT);
+        h2_preface(&hello, side->role == MUX_SERVER);
         h2_frame(&hello, H2_SETTINGS, H2_ACK, 0, (struct slice){0});
         error = flush(side);
         error = error ? error : recv_piece(side, (uint8_t *)buf_at(&hello), buf_len(&hello));
@@ -130,7 +130,7 @@ static int greet(struct mux_side *side, uint8_t choice)
 
 static void side_open(struct mux_side *side, uint8_t choice)
 {
-    enum mux_role role = choice & 1 ? MUX_AGENT : MUX_RELAY;
+    enum mux_role role = choice & 1 ? MUX_SERVER : MUX_CLIENT;
     mux_side_open_mux(side, role, choice & 4 ? &tunnel_profile : &mux_plain, NULL);
     side->holds_credit = true;
     side->hooks = (struct mux_hooks){on_head, on_data, on_end, NULL, NULL};

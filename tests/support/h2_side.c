@@ -38,11 +38,11 @@ void h2_side_greet(struct mux_side *side, enum mux_role role)
     struct buf hello = {0};
     struct http_head post = head_request("POST", "/");
     h2_side_init(side, role);
-    h2_preface(&hello, role == MUX_AGENT);
+    h2_preface(&hello, role == MUX_SERVER);
     h2_frame(&hello, H2_SETTINGS, H2_ACK, 0, (struct slice){0});
     CHECK(h2_side_flush(side) == 0);
     CHECK(h2_side_feed(side, &hello, 0, buf_len(&hello)) == 0);
-    if (role == MUX_RELAY)
+    if (role == MUX_CLIENT)
         CHECK(mux_side_open(side, &post, false));
     CHECK(h2_side_flush(side) == 0);
     buf_free(&hello);
@@ -53,7 +53,7 @@ void h2_side_still_works(struct mux_side *side)
     struct buf more = {0};
     struct http_head get = head_request("GET", "/");
     size_t before = side->count;
-    if (side->role == MUX_RELAY) {
+    if (side->role == MUX_CLIENT) {
         struct mux_view *v = mux_side_open(side, &get, true);
         CHECK(v);
         CHECK(h2_side_flush(side) == 0);

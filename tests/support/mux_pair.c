@@ -42,7 +42,7 @@ static void on_head(void *ctx, struct mux_stream *s, struct http_head *head,
                     const struct body_framing *framing, bool end)
 {
     struct mux_side *side = ctx;
-    bool request = side->role == MUX_AGENT;
+    bool request = side->role == MUX_SERVER;
     CHECK(request == (head->method.len > 0) && request == (head->status == 0));
     if (request) {
         CHECK(!mux_user(s) && head->target.len > 0);
@@ -264,14 +264,14 @@ void mux_side_open_mux(struct mux_side *side, enum mux_role role, const struct m
 
 void mux_pair_init_limited(struct mux_pair *p, const struct mux_limits *limits)
 {
-    mux_side_open_mux(&p->relay, MUX_RELAY, &mux_plain, limits);
-    mux_side_open_mux(&p->agent, MUX_AGENT, &mux_plain, limits);
+    mux_side_open_mux(&p->relay, MUX_CLIENT, &mux_plain, limits);
+    mux_side_open_mux(&p->agent, MUX_SERVER, &mux_plain, limits);
 }
 
 void mux_pair_init_profile(struct mux_pair *p, const struct mux_profile *profile)
 {
-    mux_side_open_mux(&p->relay, MUX_RELAY, profile, NULL);
-    mux_side_open_mux(&p->agent, MUX_AGENT, profile, NULL);
+    mux_side_open_mux(&p->relay, MUX_CLIENT, profile, NULL);
+    mux_side_open_mux(&p->agent, MUX_SERVER, profile, NULL);
 }
 
 void mux_pair_init(struct mux_pair *p)

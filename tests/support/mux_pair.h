@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Muxes in memory: a view of each stream that records what its handler was called with, and two
-// joined sides. Every call is checked against the rules of proto/tunnel/mux.h.
+// joined sides. Every call is checked against the rules of proto/http2/mux.h.
 #pragma once
 #include "proto/buf.h"
-#include "proto/tunnel/mux.h"
+#include "proto/http2/mux.h"
 
 struct mux_view;
 struct mux_lent;

@@ -2,6 +2,6 @@
 // A second profile of the mux, beside the tunnel's: every message passes as it is, no field has a
 // meaning, and resets have no limit.
 #pragma once
-#include "proto/tunnel/mux_profile.h"
+#include "proto/http2/mux_profile.h"
 
 extern const struct mux_profile mux_plain;

@@ -123,7 +123,7 @@ static struct sim *sim_of(struct mux_view *v)
 
 static int index_of(const struct mux_view *v)
 {
-    return v->side->role == MUX_RELAY ? RELAY : AGENT;
+    return v->side->role == MUX_CLIENT ? RELAY : AGENT;
 }
 
 // The task of the sender of the bytes that this view receives.

@@ -58,7 +58,7 @@ void tunnel_side_init_limited(struct tunnel_side *side, const struct tunnel_conf
     CHECK(side->tunnel);
     side->said_count = side->report_count = 0;
     side->on_control = NULL;
-    mux_side_init(&side->mux, role == TUNNEL_RELAY ? MUX_RELAY : MUX_AGENT,
+    mux_side_init(&side->mux, role == TUNNEL_RELAY ? MUX_CLIENT : MUX_SERVER,
                   tunnel_mux(side->tunnel));
 }
 

@@ -26,39 +26,41 @@ struct breach {
     }
 
 static const struct breach breaches[] = {
-    {"DATA without a stream", MUX_AGENT, H2_DATA, 0, 0, BYTES("x")},
-    {"DATA on a stream that never was", MUX_AGENT, H2_DATA, 0, 7, BYTES("x")},
-    {"DATA on a stream that never was", MUX_RELAY, H2_DATA, 0, 7, BYTES("x")},
-    {"DATA before a head", MUX_RELAY, H2_DATA, 0, 1, BYTES("x")},
-    {"an end before a head", MUX_RELAY, H2_DATA, H2_END_STREAM, 1, BYTES("")},
-    {"DATA on an id of the other kind", MUX_RELAY, H2_DATA, 0, 2, BYTES("x")},
-    {"DATA with more padding than payload", MUX_AGENT, H2_DATA, 8, 1, BYTES("\x09x")},
-    {"HEADERS without a stream", MUX_AGENT, H2_HEADERS, H2_END_HEADERS, 0, BYTES("\x82")},
-    {"a request with an even id", MUX_AGENT, H2_HEADERS, H2_END_HEADERS, 2, BYTES("\x82")},
-    {"a request at the relay", MUX_RELAY, H2_HEADERS, H2_END_HEADERS, 7, BYTES("\x82")},
-    {"an index outside of the table", MUX_AGENT, H2_HEADERS, H2_END_HEADERS, 1, BYTES("\xff\x7f")},
-    {"an index that overflows", MUX_AGENT, H2_HEADERS, H2_END_HEADERS, 1,
+    {"DATA without a stream", MUX_SERVER, H2_DATA, 0, 0, BYTES("x")},
+    {"DATA on a stream that never was", MUX_SERVER, H2_DATA, 0, 7, BYTES("x")},
+    {"DATA on a stream that never was", MUX_CLIENT, H2_DATA, 0, 7, BYTES("x")},
+    {"DATA before a head", MUX_CLIENT, H2_DATA, 0, 1, BYTES("x")},
+    {"an end before a head", MUX_CLIENT, H2_DATA, H2_END_STREAM, 1, BYTES("")},
+    {"DATA on an id of the other kind", MUX_CLIENT, H2_DATA, 0, 2, BYTES("x")},
+    {"DATA with more padding than payload", MUX_SERVER, H2_DATA, 8, 1, BYTES("\x09x")},
+    {"HEADERS without a stream", MUX_SERVER, H2_HEADERS, H2_END_HEADERS, 0, BYTES("\x82")},
+    {"a request with an even id", MUX_SERVER, H2_HEADERS, H2_END_HEADERS, 2, BYTES("\x82")},
+    {"a request at the relay", MUX_CLIENT, H2_HEADERS, H2_END_HEADERS, 7, BYTES("\x82")},
+    {"an index outside of the table", MUX_SERVER, H2_HEADERS, H2_END_HEADERS, 1, BYTES("\xff\x7f")},
+    {"an index that overflows", MUX_SERVER, H2_HEADERS, H2_END_HEADERS, 1,
      BYTES("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f")},
-    {"a giant value", MUX_AGENT, H2_HEADERS, H2_END_HEADERS, 1, BYTES("\x10\x01x\x7f\x81\xff\x03")},
-    {"CONTINUATION of nothing", MUX_AGENT, H2_CONTINUATION, H2_END_HEADERS, 1, BYTES("\x82")},
-    {"PUSH_PROMISE at the relay", MUX_RELAY, H2_PUSH_PROMISE, H2_END_HEADERS, 1,
+    {"a giant value", MUX_SERVER, H2_HEADERS, H2_END_HEADERS, 1,
+     BYTES("\x10\x01x\x7f\x81\xff\x03")},
+    {"CONTINUATION of nothing", MUX_SERVER, H2_CONTINUATION, H2_END_HEADERS, 1, BYTES("\x82")},
+    {"PUSH_PROMISE at the relay", MUX_CLIENT, H2_PUSH_PROMISE, H2_END_HEADERS, 1,
      BYTES("\0\0\0\2\x82")},
-    {"PUSH_PROMISE at the agent", MUX_AGENT, H2_PUSH_PROMISE, H2_END_HEADERS, 1,
+    {"PUSH_PROMISE at the agent", MUX_SERVER, H2_PUSH_PROMISE, H2_END_HEADERS, 1,
      BYTES("\0\0\0\2\x82")},
-    {"SETTINGS of odd length", MUX_AGENT, H2_SETTINGS, 0, 0, BYTES("\0\3\0\0\0")},
-    {"SETTINGS on a stream", MUX_AGENT, H2_SETTINGS, 0, 1, BYTES("")},
-    {"SETTINGS with too large a window", MUX_RELAY, H2_SETTINGS, 0, 0, BYTES("\0\4\x80\0\0\0")},
-    {"PING of odd length", MUX_AGENT, H2_PING, 0, 0, BYTES("1234567")},
-    {"WINDOW_UPDATE by nothing", MUX_AGENT, H2_WINDOW_UPDATE, 0, 0, BYTES("\0\0\0\0")},
-    {"WINDOW_UPDATE beyond all bounds", MUX_AGENT, H2_WINDOW_UPDATE, 0, 0,
+    {"SETTINGS of odd length", MUX_SERVER, H2_SETTINGS, 0, 0, BYTES("\0\3\0\0\0")},
+    {"SETTINGS on a stream", MUX_SERVER, H2_SETTINGS, 0, 1, BYTES("")},
+    {"SETTINGS with too large a window", MUX_CLIENT, H2_SETTINGS, 0, 0, BYTES("\0\4\x80\0\0\0")},
+    {"PING of odd length", MUX_SERVER, H2_PING, 0, 0, BYTES("1234567")},
+    {"WINDOW_UPDATE by nothing", MUX_SERVER, H2_WINDOW_UPDATE, 0, 0, BYTES("\0\0\0\0")},
+    {"WINDOW_UPDATE beyond all bounds", MUX_SERVER, H2_WINDOW_UPDATE, 0, 0,
      BYTES("\x7f\xff\xff\xff")},
-    {"WINDOW_UPDATE of a stream that never was", MUX_RELAY, H2_WINDOW_UPDATE, 0, 9,
+    {"WINDOW_UPDATE of a stream that never was", MUX_CLIENT, H2_WINDOW_UPDATE, 0, 9,
      BYTES("\0\0\0\1")},
-    {"RST_STREAM of a stream that never was", MUX_AGENT, H2_RST_STREAM, 0, 9, BYTES("\0\0\0\1")},
-    {"RST_STREAM of odd length", MUX_RELAY, H2_RST_STREAM, 0, 1, BYTES("\0\0\1")},
-    {"GOAWAY of a stream of the peer's own", MUX_RELAY, H2_GOAWAY, 0, 0, BYTES("\0\0\0\2\0\0\0\0")},
-    {"GOAWAY that complains", MUX_RELAY, H2_GOAWAY, 0, 0, BYTES("\0\0\0\0\0\0\0\1")},
-    {"GOAWAY that complains", MUX_AGENT, H2_GOAWAY, 0, 0, BYTES("\0\0\0\0\0\0\0\2why")},
+    {"RST_STREAM of a stream that never was", MUX_SERVER, H2_RST_STREAM, 0, 9, BYTES("\0\0\0\1")},
+    {"RST_STREAM of odd length", MUX_CLIENT, H2_RST_STREAM, 0, 1, BYTES("\0\0\1")},
+    {"GOAWAY of a stream of the peer's own", MUX_CLIENT, H2_GOAWAY, 0, 0,
+     BYTES("\0\0\0\2\0\0\0\0")},
+    {"GOAWAY that complains", MUX_CLIENT, H2_GOAWAY, 0, 0, BYTES("\0\0\0\0\0\0\0\1")},
+    {"GOAWAY that complains", MUX_SERVER, H2_GOAWAY, 0, 0, BYTES("\0\0\0\0\0\0\0\2why")},
 };
 
 static void is_a_breach(const struct breach *c, size_t cut)
@@ -70,7 +72,7 @@ static void is_a_breach(const struct breach *c, size_t cut)
     h2_side_greet(&side, c->role);
     h2_frame(&b, c->type, c->flags, c->id, c->payload);
     size_t len = buf_len(&b);
-    if (c->role == MUX_AGENT)
+    if (c->role == MUX_SERVER)
         h2_headers(&after, H2_GOOD_ID, true, H2_REQUEST);
     else
         h2_headers(&after, 1, true, ":status: 200");
@@ -83,7 +85,7 @@ static void is_a_breach(const struct breach *c, size_t cut)
         error = h2_side_flush(&side);
     if (error != MUX_E_PROTOCOL)
         fail_msg("%s, cut at %zu: %d", c->what, cut, error);
-    assert_int_equal(side.count, c->role == MUX_RELAY);
+    assert_int_equal(side.count, c->role == MUX_CLIENT);
     for (size_t i = 0; i < side.count; i++)
         assert_true(side.views[i]->head_count == 0 && !side.views[i]->closed);
     assert_false(mux_wants_send(side.mux));
@@ -107,7 +109,7 @@ static void breaches_end_the_mux_and_nothing_is_heard(void **state)
 static void frames_over_their_size_are_breaches(void **state)
 {
     static char large[MUX_FRAME_MAX + 1];
-    struct breach c = {"a frame too long", MUX_AGENT, H2_DATA, 0, 1, {large, sizeof(large)}};
+    struct breach c = {"a frame too long", MUX_SERVER, H2_DATA, 0, 1, {large, sizeof(large)}};
     (void)state;
     is_a_breach(&c, 9);
     c.type = H2_HEADERS;
@@ -126,9 +128,9 @@ static void frames_up_to_their_size_are_none(void **state)
             struct mux_side side;
             struct buf b = {0};
             if (greeted)
-                h2_side_greet(&side, MUX_AGENT);
+                h2_side_greet(&side, MUX_SERVER);
             else
-                h2_side_init(&side, MUX_AGENT);
+                h2_side_init(&side, MUX_SERVER);
             if (!greeted)
                 h2_preface(&b, true);
             h2_frame(&b, 200, 0, 0, slice_of(large, (greeted ? MUX_FRAME_MAX : 16384 + over)));
@@ -146,7 +148,7 @@ static void a_head_in_too_many_pieces_is_a_breach(void **state)
     for (int pieces = 8; pieces <= 9; pieces++) {
         struct mux_side side;
         struct buf b = {0};
-        h2_side_greet(&side, MUX_AGENT);
+        h2_side_greet(&side, MUX_SERVER);
         h2_frame(&b, H2_HEADERS, H2_END_STREAM, 1, SLICE("\x82\x86\x84"));
         for (int i = 1; i <= pieces; i++)
             h2_frame(&b, H2_CONTINUATION, i == pieces ? H2_END_HEADERS : 0, 1, (struct slice){0});
@@ -164,12 +166,12 @@ static void a_peer_that_speaks_no_http2_is_refused_at_once(void **state)
     struct mux_side side;
     struct buf b = {0};
     (void)state;
-    h2_side_init(&side, MUX_AGENT);
+    h2_side_init(&side, MUX_SERVER);
     assert_true(buf_append(&b, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27));
     assert_int_equal(h2_side_feed(&side, &b, 0, 27), MUX_E_PROTOCOL);
     assert_int_equal(h2_side_flush(&side), MUX_E_PROTOCOL);
     h2_side_deinit(&side);
-    h2_side_init(&side, MUX_RELAY);
+    h2_side_init(&side, MUX_CLIENT);
     int error = h2_side_feed(&side, &b, 0, 27);
     assert_int_equal(error ? error : h2_side_flush(&side), MUX_E_PROTOCOL);
     h2_side_deinit(&side);
@@ -182,7 +184,7 @@ static void a_flood_of_pings_ends_the_mux(void **state)
     struct buf b = {0};
     int error = 0;
     (void)state;
-    h2_side_greet(&side, MUX_AGENT);
+    h2_side_greet(&side, MUX_SERVER);
     h2_frame(&b, H2_PING, 0, 0, SLICE("12345678"));
     for (int i = 0; i < 2000 && !error; i++)
         error = h2_side_feed(&side, &b, 0, buf_len(&b));
@@ -198,7 +200,7 @@ static void streams_over_the_agents_bound_are_a_breach(void **state)
     int error = 0;
     uint32_t opened = 0;
     (void)state;
-    h2_side_greet(&side, MUX_AGENT);
+    h2_side_greet(&side, MUX_SERVER);
     while (!error && opened <= 3 * MUX_STREAMS_MAX) {
         h2_headers(&b, 2 * opened + 1, true, H2_REQUEST);
         error = h2_side_feed(&side, &b, 0, buf_len(&b));
@@ -218,7 +220,7 @@ static void data_beyond_the_window_resets_its_stream(void **state)
     struct mux_side side;
     struct buf b = {0};
     (void)state;
-    h2_side_greet(&side, MUX_AGENT);
+    h2_side_greet(&side, MUX_SERVER);
     side.holds_credit = true;
     h2_headers(&b, 1, false, H2_REQUEST);
     for (int i = 0; i < 4; i++)
@@ -243,7 +245,7 @@ static void a_reset_without_error_behind_a_response_says_that_no_more_is_wanted(
     struct mux_side side;
     struct buf b = {0};
     (void)state;
-    h2_side_greet(&side, MUX_RELAY);
+    h2_side_greet(&side, MUX_CLIENT);
     h2_headers(&b, 1, true, ":status: 200");
     h2_frame(&b, H2_RST_STREAM, 0, 1, SLICE("\0\0\0\0"));
     assert_int_equal(h2_side_feed(&side, &b, 0, buf_len(&b)), 0);
@@ -263,7 +265,7 @@ static void a_reset_with_a_code_of_ours_is_a_reset(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct mux_side side;
         struct buf b = {0};
-        h2_side_greet(&side, MUX_RELAY);
+        h2_side_greet(&side, MUX_CLIENT);
         h2_headers(&b, 1, true, ":status: 200");
         h2_frame(&b, H2_RST_STREAM, 0, 1, codes[i]);
         assert_int_equal(h2_side_feed(&side, &b, 0, buf_len(&b)), 0);
@@ -279,7 +281,7 @@ static void a_reset_without_error_within_a_response_is_a_reset(void **state)
     struct mux_side side;
     struct buf b = {0};
     (void)state;
-    h2_side_greet(&side, MUX_RELAY);
+    h2_side_greet(&side, MUX_CLIENT);
     h2_headers(&b, 1, false, ":status: 200");
     h2_frame(&b, H2_RST_STREAM, 0, 1, SLICE("\0\0\0\0"));
     assert_int_equal(h2_side_feed(&side, &b, 0, buf_len(&b)), 0);
@@ -296,7 +298,7 @@ static void what_means_nothing_is_ignored(void **state)
     struct mux_side side;
     struct buf b = {0};
     (void)state;
-    h2_side_greet(&side, MUX_AGENT);
+    h2_side_greet(&side, MUX_SERVER);
     h2_headers(&b, 5, true, H2_REQUEST);
     h2_headers(&b, 3, true, H2_REQUEST);        // an id below the last
     h2_frame(&b, 77, 255, 9, SLICE("what is")); // a frame of a future type

@@ -190,7 +190,7 @@ static void settings_open_and_close_windows(void **state)
     };
     struct mux_side side;
     (void)state;
-    h2_side_greet(&side, MUX_RELAY);
+    h2_side_greet(&side, MUX_CLIENT);
     assert_int_equal(mux_data(side.views[0]->stream, bytes, QUEUED), 0);
     side.views[0]->sent = QUEUED;
     assert_true(mux_has_bodies(side.mux));
@@ -236,7 +236,7 @@ static void a_peer_that_announces_nothing_gets_the_default(void **state)
     struct mux_side side;
     static char out[CAP];
     (void)state;
-    h2_side_greet(&side, MUX_RELAY);
+    h2_side_greet(&side, MUX_CLIENT);
     assert_int_equal(mux_data(side.views[0]->stream, bytes, QUEUED), 0);
     int n = mux_send(side.mux, out, sizeof(out));
     assert_int_equal(n, MUX_WINDOW_START + 4 * FRAME_HEAD);

@@ -32,7 +32,7 @@ static void heads_are_refused(enum mux_role role, const struct wrong *w)
         h2_side_greet(&side, role);
         assert_int_equal(h2_side_feed(&side, &head, 0, cut), 0);
         assert_int_equal(h2_side_feed(&side, &head, cut, buf_len(&head)), 0);
-        assert_int_equal(side.count, role == MUX_RELAY);
+        assert_int_equal(side.count, role == MUX_CLIENT);
         if (side.count) {
             assert_true(side.views[0]->closed && side.views[0]->reset == PROTOCOL_ERROR);
             assert_int_equal(side.views[0]->head_count, 0);
@@ -61,7 +61,7 @@ static void requests_that_make_no_sense_are_refused(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        heads_are_refused(MUX_AGENT, &cases[i]);
+        heads_are_refused(MUX_SERVER, &cases[i]);
 }
 
 static void responses_that_make_no_sense_end_their_stream(void **state)
@@ -84,7 +84,7 @@ static void responses_that_make_no_sense_end_their_stream(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        heads_are_refused(MUX_RELAY, &cases[i]);
+        heads_are_refused(MUX_CLIENT, &cases[i]);
 }
 
 // Heads that h2_headers cannot write.
@@ -106,7 +106,7 @@ static void heads_too_large_or_nameless_are_refused(void **state)
         struct mux_side side;
         struct buf block = {0};
         struct buf head = {0};
-        h2_side_greet(&side, MUX_RELAY);
+        h2_side_greet(&side, MUX_CLIENT);
         if (nameless)
             h2_field(&block, SLICE(""), SLICE(""));
         h2_field(&block, SLICE(":status"), SLICE("200"));
@@ -179,7 +179,7 @@ static void responses_in_the_wrong_order_end_their_stream(void **state)
         cases[i](&b);
         for (size_t cut = 0; cut <= buf_len(&b); cut++) {
             struct mux_side side;
-            h2_side_greet(&side, MUX_RELAY);
+            h2_side_greet(&side, MUX_CLIENT);
             assert_int_equal(h2_side_feed(&side, &b, 0, cut), 0);
             assert_int_equal(h2_side_feed(&side, &b, cut, buf_len(&b)), 0);
             struct mux_view *v = side.views[0];
@@ -197,7 +197,7 @@ static void requests_with_wrong_trailers_end(void **state)
     struct mux_side side;
     struct buf b = {0};
     (void)state;
-    h2_side_greet(&side, MUX_AGENT);
+    h2_side_greet(&side, MUX_SERVER);
     h2_headers(&b, 1, false, H2_REQUEST);
     h2_headers(&b, 1, false, "x: y");
     h2_headers(&b, 1, true, "x: y"); // comes too late

@@ -24,7 +24,7 @@ static void open_side(struct mux_side *side, enum mux_role role, const struct mu
 {
     struct buf hello = {0};
     mux_side_open_mux(side, role, profile, NULL);
-    h2_preface(&hello, role == MUX_AGENT);
+    h2_preface(&hello, role == MUX_SERVER);
     h2_frame(&hello, H2_SETTINGS, H2_ACK, 0, (struct slice){0});
     assert_int_equal(h2_side_flush(side), 0);
     assert_int_equal(h2_side_feed(side, &hello, 0, buf_len(&hello)), 0);
@@ -82,7 +82,7 @@ static void expect_responses(const char *method, const char *offer, const struct
         struct mux_side side;
         struct http_head request = head_request(method, "/");
         request.upgrade = slice_str(offer);
-        open_side(&side, MUX_RELAY, &tunnel_profile);
+        open_side(&side, MUX_CLIENT, &tunnel_profile);
         assert_non_null(mux_side_open(&side, &request, offer[0] == 0));
         assert_int_equal(h2_side_flush(&side), 0);
         feed_headers(&side, 1, cases[i].end, cases[i].fields);
@@ -173,7 +173,7 @@ static void requests_are_refused_before_the_handler_sees_them(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct mux_side side;
-        open_side(&side, MUX_AGENT, &tunnel_profile);
+        open_side(&side, MUX_SERVER, &tunnel_profile);
         feed_headers(&side, 1, cases[i].end, cases[i].fields);
         check_context("%s", cases[i].fields);
         if (cases[i].kind == ILLEGAL)
@@ -188,7 +188,7 @@ static void two_upgrades_are_a_malformed_head(void **state)
 {
     struct mux_side side;
     (void)state;
-    open_side(&side, MUX_AGENT, &tunnel_profile);
+    open_side(&side, MUX_SERVER, &tunnel_profile);
     feed_headers(&side, 1, false, H2_REQUEST "\nadit-upgrade: a\nadit-upgrade: b");
     assert_int_equal(side.count, 0);
     assert_int_equal(sent_reset(&side), 1); // PROTOCOL_ERROR
@@ -200,16 +200,16 @@ static void wrong_trailers_cost_their_stream(void **state)
     static const char *const wrong[] = {"adit-bind: 1", "adit-error: ADIT-LOOP", "X: y",
                                         "x: y\nadit-case: x-z"};
     (void)state;
-    for (enum mux_role role = MUX_RELAY; role <= MUX_AGENT; role++) {
+    for (enum mux_role role = MUX_CLIENT; role <= MUX_SERVER; role++) {
         for (size_t i = 0; i <= 4; i++) {
             const char *fields = i < 4 ? wrong[i] : "x-t: y\nadit-case: X-t";
             struct mux_side side;
             struct http_head get = head_request("GET", "/");
             open_side(&side, role, &tunnel_profile);
-            if (role == MUX_RELAY)
+            if (role == MUX_CLIENT)
                 assert_non_null(mux_side_open(&side, &get, false));
             assert_int_equal(h2_side_flush(&side), 0);
-            feed_headers(&side, 1, false, role == MUX_RELAY ? ":status: 200" : H2_REQUEST);
+            feed_headers(&side, 1, false, role == MUX_CLIENT ? ":status: 200" : H2_REQUEST);
             feed_headers(&side, 1, true, fields);
             const struct mux_view *v = side.views[0];
             assert_int_equal(v->closed && v->reset == MUX_RESET_ILLEGAL, i < 4);
@@ -322,7 +322,7 @@ static bool takes_resets(const struct mux_profile *profile, uint32_t count)
     static const uint8_t cancel[] = {0, 0, 0, CANCEL};
     struct mux_side side;
     int error = 0;
-    open_side(&side, MUX_AGENT, profile);
+    open_side(&side, MUX_SERVER, profile);
     for (uint32_t i = 0; i < count && !error; i++) {
         struct buf b = {0};
         h2_headers(&b, 2 * i + 1, true, H2_REQUEST);

@@ -109,7 +109,7 @@ static void begin(struct forwarded *f, const char *method, bool end)
     struct mux_handler handler = agent_handler;
     struct http_head request = head_request(method, "/");
     static struct mux_handler kept;
-    const struct mux_config config = {.role = MUX_AGENT, .profile = &tunnel_profile};
+    const struct mux_config config = {.role = MUX_SERVER, .profile = &tunnel_profile};
     *f = (struct forwarded){.service.end.ops = &ops};
     here = f;
     handler.head = on_request;

@@ -32,8 +32,8 @@ struct mux_stream {
     bool window_changed; // by the peer, since then
     struct chain out;    // given to mux_data and not sent yet
     struct mux_trailers *trailers;
-    char *offer;          // relay: the upgrade that the request offers; NULL: none
-    bool to_head;         // relay: the method of the request is HEAD
+    char *offer;          // client: the upgrade that the request offers; NULL: none
+    bool to_head;         // client: the method of the request is HEAD
     bool stopped;         // the reader has drained nothing since the last tick
     bool head_received;   // the final head, 1xx aside
     bool peer_finished;   // END_STREAM was received
@@ -83,7 +83,7 @@ struct mux {
     size_t frame_head_len;
     size_t frame_left;   // bytes of payload to come, or of the client's preface
     bool frame_accepted; // nghttp2 called on_begin_frame for it
-    int32_t last_id;     // agent: the highest id of a request
+    int32_t last_id;     // server: the highest id of a request
     uint64_t stray;      // body bytes that the peer may have sent to closed streams
     struct flood_budget flood_budget;
     // the head being received

@@ -49,7 +49,7 @@ static int session_begin(struct mux *m)
         {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, MUX_FRAME_MAX},
     };
     const size_t count = sizeof(settings) / sizeof(settings[0]);
-    size_t first = m->role == MUX_AGENT ? 1 : 0; // only a client sends ENABLE_PUSH
+    size_t first = m->role == MUX_SERVER ? 1 : 0; // only a client sends ENABLE_PUSH
     if (nghttp2_submit_settings(m->session, NGHTTP2_FLAG_NONE, settings + first, count - first))
         return MUX_E_MEMORY;
     int32_t window = m->limits.unread < INT32_MAX ? (int32_t)m->limits.unread : INT32_MAX;
@@ -68,7 +68,7 @@ static int session_open(struct mux *m)
     mux_set_recv_callbacks(callbacks);
     mux_set_send_callbacks(callbacks);
     m->body.read_callback = mux_read_data;
-    if (m->role == MUX_RELAY)
+    if (m->role == MUX_CLIENT)
         error = nghttp2_session_client_new2(&m->session, callbacks, m, option);
     else
         error = nghttp2_session_server_new2(&m->session, callbacks, m, option);
@@ -88,7 +88,7 @@ struct mux *mux_new(const struct mux_config *config, const struct mux_handler *h
     m->role = config->role;
     m->profile = config->profile;
     m->limits = config->limits ? *config->limits : mux_default_limits;
-    m->frame_left = m->role == MUX_AGENT ? NGHTTP2_CLIENT_MAGIC_LEN : 0;
+    m->frame_left = m->role == MUX_SERVER ? NGHTTP2_CLIENT_MAGIC_LEN : 0;
     flood_budget_init(&m->flood_budget, m->limits.flood_budget);
     m->handler = handler;
     m->ctx = ctx;
@@ -157,7 +157,7 @@ void mux_tick(struct mux *m, uint64_t elapsed_ms)
 void mux_drain(struct mux *m)
 {
     m->draining = true;
-    if (m->role == MUX_RELAY)
+    if (m->role == MUX_CLIENT)
         return; // a client's GOAWAY would drop the requests that nghttp2 has queued
     (void)nghttp2_submit_goaway(m->session, NGHTTP2_FLAG_NONE,
                                 nghttp2_session_get_last_proc_stream_id(m->session),

@@ -31,7 +31,7 @@ static bool is_part_of_exchange(const struct mux *m, const struct frame *f)
     bool known = f->stream != NULL;
     switch (f->type) {
     case NGHTTP2_DATA: return known && (f->len > 0 || (f->flags & NGHTTP2_FLAG_END_STREAM));
-    case NGHTTP2_HEADERS: return known || (m->role == MUX_AGENT && f->id > m->last_id);
+    case NGHTTP2_HEADERS: return known || (m->role == MUX_SERVER && f->id > m->last_id);
     case NGHTTP2_RST_STREAM: return known;
     case NGHTTP2_CONTINUATION: return known || f->id == m->last_id;
     default: return false;
@@ -59,7 +59,7 @@ static int charge_frame(struct mux *m, const struct frame *f)
     if (f->len > nghttp2_session_get_local_settings(m->session, NGHTTP2_SETTINGS_MAX_FRAME_SIZE) ||
         f->type == NGHTTP2_PUSH_PROMISE) // push is disabled
         return MUX_E_PROTOCOL;
-    if (f->type == NGHTTP2_HEADERS && m->role == MUX_AGENT && f->id > m->last_id) {
+    if (f->type == NGHTTP2_HEADERS && m->role == MUX_SERVER && f->id > m->last_id) {
         m->last_id = f->id;
         if (m->draining) // nghttp2 ignores streams begun after our GOAWAY and sends no reset
             m->stray += MUX_WINDOW_START;

@@ -124,8 +124,8 @@ static void dispatch_event(struct mux_stream *s)
     if (s->closed) {
         uint32_t reset = s->reset;
         if (!reset && !(s->peer_finished && s->finished))
-            reset = s->peer_finished && m->role == MUX_RELAY ? MUX_RESET_UNWANTED
-                                                             : NGHTTP2_INTERNAL_ERROR;
+            reset = s->peer_finished && m->role == MUX_CLIENT ? MUX_RESET_UNWANTED
+                                                              : NGHTTP2_INTERNAL_ERROR;
         m->handler->closed(m->ctx, s, reset);
         mux_stream_free(s);
     } else if (drained > 0 || changed) {
@@ -181,7 +181,7 @@ const struct mux_peer *mux_stream_peer(const struct mux_stream *s)
 
 bool mux_ids_exhausted(const struct mux *m)
 {
-    return m->role == MUX_RELAY && nghttp2_session_get_next_stream_id(m->session) > m->limits.ids;
+    return m->role == MUX_CLIENT && nghttp2_session_get_next_stream_id(m->session) > m->limits.ids;
 }
 
 void mux_reset(struct mux_stream *s, enum mux_reset code)

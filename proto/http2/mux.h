@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Many exchanges over one pipe: HTTP/2 by nghttp2 with the relay as client and the agent as server
-// (docs/protocol.md §4). nghttp2's checks of HTTP messages are off: a profile checks and translates
-// them. Bodies move against credit in both directions.
+// Many exchanges over one byte stream: HTTP/2 by nghttp2 (RFC 9113). In a tunnel the relay is the
+// client and the agent the server (docs/protocol.md §4). nghttp2's checks of HTTP messages are off:
+// a profile checks and translates them. Bodies move against credit in both directions.
 #pragma once
 #include "mux_profile.h"
 
@@ -9,8 +9,8 @@ struct mux;
 struct mux_stream;
 
 enum mux_role {
-    MUX_RELAY,
-    MUX_AGENT
+    MUX_CLIENT,
+    MUX_SERVER
 };
 
 enum mux_error {
@@ -25,7 +25,7 @@ enum mux_error {
 const char *mux_strerror(int error);
 
 enum {
-    MUX_STREAMS_MAX = 1024,                  // concurrent streams of a relay
+    MUX_STREAMS_MAX = 1024,                  // concurrent streams of a client
     MUX_WINDOW_START = 64 * 1024 - 1,        // receive window of a new stream
     MUX_WINDOW_MAX = 1024 * 1024,            // the window grows up to this as its reader drains
     MUX_WINDOW_FAR_MAX = 8 * MUX_WINDOW_MAX, // and up to this by measured bandwidth-delay product
@@ -40,12 +40,12 @@ enum {
     MUX_FIELD_MAX = 64 * 1024,         // a name or a value; nghttp2 fails the session beyond it
     MUX_HEADS_MAX = 2 * 1024 * 1024,   // heads that wait to be sent, sized as in RFC 7541 §4.1
     MUX_FLOOD_BUDGET = 10 * 1000,      // what the peer may spend (flood_budget.h)
-    MUX_IDS_MAX = 0x40000000 - 0x10000, // the last stream id that a relay uses
+    MUX_IDS_MAX = 0x40000000 - 0x10000, // the last stream id that a client uses
 };
 
 // The limits of one mux; mux_default_limits has the values above.
 struct mux_limits {
-    uint32_t streams;    // MUX_STREAMS_MAX; an agent accepts twice as many
+    uint32_t streams;    // MUX_STREAMS_MAX; a server accepts twice as many
     uint32_t window;     // MUX_WINDOW_MAX; at least MUX_WINDOW_START
     uint32_t window_far; // MUX_WINDOW_FAR_MAX
     size_t unread;       // MUX_UNREAD_MAX; at least MUX_WINDOW_START
@@ -71,7 +71,7 @@ enum mux_reset {
 // The events of streams. mux_recv and mux_send call them. A handler may call the mux, but neither
 // of these two.
 struct mux_handler {
-    // The head of a request (agent: the stream is new; set its user here) or of a response, 1xx
+    // The head of a request (server: the stream is new; set its user here) or of a response, 1xx
     // included, as the profile lets it pass. `end`: no body follows. The handler may change heads
     // and trailers during the call, and the bytes that they point to.
     void (*head)(void *ctx, struct mux_stream *s, struct http_head *head,
@@ -142,14 +142,14 @@ void mux_tick(struct mux *m, uint64_t elapsed_ms);
 size_t mux_stream_count(const struct mux *m);
 size_t mux_unread(const struct mux *m);
 size_t mux_stream_unread(const struct mux_stream *s);
-// Relay: whether mux_open refuses because all streams are in use, or because of unread bytes.
+// Client: whether mux_open refuses because all streams are in use, or because of unread bytes.
 bool mux_is_full(const struct mux *m);
 bool mux_unread_is_full(const struct mux *m);
 // The stream after `s` in a list of all; the first for NULL. NULL at the end.
 struct mux_stream *mux_next(const struct mux *m, const struct mux_stream *s);
-// Relay: whether the stream ids are used up; mux_open refuses from then on.
+// Client: whether the stream ids are used up; mux_open refuses from then on.
 bool mux_ids_exhausted(const struct mux *m);
-// Begins no more streams and lets the open ones finish. An agent sends GOAWAY; a relay only stops
+// Begins no more streams and lets the open ones finish. A server sends GOAWAY; a client only stops
 // opening.
 void mux_drain(struct mux *m);
 
@@ -163,13 +163,13 @@ struct mux_beside {
     size_t count;
 };
 
-// Relay: begins a request. `end`: it has no body. Returns NULL when full, out of ids, draining or
+// Client: begins a request. `end`: it has no body. Returns NULL when full, out of ids, draining or
 // dead, when too many heads wait to be sent, when the head is too large, or when out of memory.
 struct mux_stream *mux_open_beside(struct mux *m, const struct http_head *head,
                                    const struct mux_beside *beside, bool end, void *user);
 // The same with nothing beside the head.
 struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user);
-// Agent: sends a response head, 1xx (more heads follow) or final, which 101 is if the profile
+// Server: sends a response head, 1xx (more heads follow) or final, which 101 is if the profile
 // translates it. Returns 0 or a mux_error: MUX_E_FULL for a 1xx when too many heads wait to be
 // sent.
 int mux_respond(struct mux_stream *s, const struct http_head *head, bool end);
@@ -195,8 +195,8 @@ void mux_settle_data(struct mux *m);
 // Finishes our direction: END_STREAM follows the queued bytes and the trailers (NULL: none, else
 // copied). Returns 0, MUX_E_MEMORY or MUX_E_HEAD.
 int mux_finish(struct mux_stream *s, const struct http_head *trailers);
-// Agent: takes no more of the request. Once the whole response was sent, resets the stream with
-// NO_ERROR (RFC 9113 §8.1), which the relay's handler sees as MUX_RESET_UNWANTED.
+// Server: takes no more of the request. Once the whole response was sent, resets the stream with
+// NO_ERROR (RFC 9113 §8.1), which the client's handler sees as MUX_RESET_UNWANTED.
 void mux_stop_request(struct mux_stream *s);
 // The reader has drained `len` received bytes: the peer may send as many more.
 void mux_credit(struct mux_stream *s, size_t len);

@@ -115,7 +115,7 @@ static bool is_head_for(const struct mux *m, const struct http_head *head)
     bool request = head->method.len > 0 && head->target.len > 0 && head->status == 0;
     // HTTP/2 has no 101 (RFC 9113 §8.6).
     bool response = head->status > 0 && head->status != 101 && !has_request_fields(head);
-    return m->role == MUX_AGENT ? request : response;
+    return m->role == MUX_SERVER ? request : response;
 }
 
 static void reset_illegal(struct mux_stream *s)
@@ -132,7 +132,7 @@ static void recv_trailers(struct mux *m, struct mux_stream *s, struct http_head 
     }
     s->peer_finished = true;
     mux_window_finish(s);
-    if (head->field_count > 0 && !m->profile->trailers(head, m->role == MUX_AGENT))
+    if (head->field_count > 0 && !m->profile->trailers(head, m->role == MUX_SERVER))
         reset_illegal(s);
     else
         m->handler->end(m->ctx, s, head->field_count ? head : NULL);
@@ -192,7 +192,7 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
 {
     int32_t id = frame->hd.stream_id;
     bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
-    bool begins = m->role == MUX_AGENT && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+    bool begins = m->role == MUX_SERVER && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
     struct mux_stream *s = begins ? NULL : mux_stream_by_id(m, id);
     if (!s && !begins)
         return 0; // of a stream that we have reset
