@@ -25,8 +25,8 @@ from .stats import LEAST_RUNS, NOISY_SPREAD
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 OPEN_FILES = 20000
-TOOLS = ("pull", "push", "hold", "drip", "leave", "sink", "slowlink")
-NEEDED = ("nginx", "haproxy", "wrk", "cc", "go", "ssh", "sshd")
+TOOLS = ("pull", "push", "hold", "drip", "leave", "sink", "slowlink", "tls")
+NEEDED = ("nginx", "haproxy", "nghttpx", "wrk", "cc", "go", "ssh", "sshd")
 COMPILE = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra"]
 MIB = 1 << 20
 
@@ -135,7 +135,8 @@ def build(options):
 def compile_tools(directory):
     tools = {name: directory / name for name in TOOLS}
     for name, path in tools.items():
-        command([*COMPILE, "-o", path, HERE / f"{name}.c", HERE / "wire.c"])
+        libraries = ["-lssl", "-lcrypto"] if name == "tls" else []
+        command([*COMPILE, "-o", path, HERE / f"{name}.c", HERE / "wire.c", *libraries])
     return tools
 
 

@@ -34,6 +34,7 @@ class Versus:
     burden: Callable | None = None  # every contestant is measured beside it
     most_mib: int | None = None  # of a transfer, where that is less than --size
     link: Link | None = None  # between the two ends of a tunnel, and in front of plain TCP
+    tls: bool = False  # on the public side and between the hops
     cpu_targets: dict = dataclasses.field(default_factory=dict)  # peer -> Target of CPU time
     cpu_in_load: bool = False  # compares the CPU time during the load alone
     told: dict = dataclasses.field(default_factory=dict)  # part of a sample -> (unit, Target or None)
@@ -105,7 +106,10 @@ class Effort:
 
 
 def warm(site, running, connections=WARM_CONNECTIONS):
-    loads.wrk(site, running, connections)
+    if running.only_h2:
+        loads.h2load(site, running, connections, 1, loads.BRIEF_SECONDS)
+    else:
+        loads.wrk(site, running, connections)
 
 
 def asked_for(site, peers):
@@ -208,7 +212,8 @@ def in_turn(labels, passes, number):
 
 
 def run_versus(row, site, subject, effort):
-    site = dataclasses.replace(site, link=row.link)
+    certificate = site.certificate() if row.tls else None
+    site = dataclasses.replace(site, link=row.link, tls=certificate)
     running, absent = taking_part(row, site, subject)
     samples = {label: [] for label in running}
     if len(running) == 1:

@@ -9,6 +9,7 @@ import collections
 import dataclasses
 import json
 import pathlib
+import re
 import subprocess
 from collections.abc import Callable
 
@@ -27,6 +28,7 @@ MIB = 1 << 20
 CPU_UNITS = {
     "cpu_us_per_request": "µs a request",
     "cpu_us_per_abort": "µs an abort",
+    "cpu_us_per_handshake": "µs a handshake",
     "cpu_s_per_gib": "s a GiB",
 }
 
@@ -84,7 +86,7 @@ def cpu_key(sample=()):
 def wrk_argv(running, connections, seconds):
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
     argv += ["-s", HERE / "wrk.lua", "-H", f"Host: {running.host}"]
-    return argv + [f"http://127.0.0.1:{running.port}/small"]
+    return argv + [f"{running.url}/small"]
 
 
 def start_wrk(site, running, connections):
@@ -145,6 +147,64 @@ def brief(connections):
     )
 
 
+# h2load --------------------------------------------------------------------------------------------
+
+
+def h2load(site, running, connections, streams, seconds):
+    """GET /small over HTTP/2, as many at once on each connection as there are streams."""
+    argv = ["h2load", "-t1", f"-c{connections}", f"-m{streams}", f"--duration={seconds}"]
+    argv += [f"--connect-to=127.0.0.1:{running.port}", f"http://{running.host}/small"]
+    before = cpu_of_ends(running)
+    output = site.procs.run("h2load", argv, seconds + 15)
+    cpu = cpu_since(running, before)
+    counts = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", output)
+    done, *errors = map(int, counts.groups())
+    if not done or any(errors):
+        raise Failed(f"h2load through {running.name}: {counts[0]}")
+    return {"requests": done, "seconds": seconds, "cpu_s": round(sum(cpu.values()), 3),
+            "cpu_of": cpu}
+
+
+def h2load_together(passes):
+    requests = total(passes, "requests")
+    return {
+        "requests": requests,
+        "cpu_s": total(passes, "cpu_s"),
+        **late_cpu(passes),
+        "per_second": requests / total(passes, "seconds"),
+        "cpu_us_per_request": round(all_cpu(passes) * 1e6 / requests, 2),
+    }
+
+
+def multiplexed(connections, streams):
+    return Load(
+        lambda site, running: h2load(site, running, connections, streams, site.seconds),
+        h2load_together,
+    )
+
+
+# Handshakes ----------------------------------------------------------------------------------------
+
+
+def shake(site, running):
+    argv = [site.tools["tls"], "handshakes", running.port, running.host, site.seconds]
+    return measured(site, running, "handshakes", argv, site.seconds + 10)
+
+
+def shake_together(passes):
+    done = total(passes, "handshakes")
+    return {
+        "handshakes": done,
+        "cpu_s": total(passes, "cpu_s"),
+        **late_cpu(passes),
+        "per_second": done / total(passes, "seconds"),
+        "cpu_us_per_handshake": round(all_cpu(passes) * 1e6 / done, 2),
+    }
+
+
+handshakes = Load(shake, shake_together)
+
+
 # Transfers -----------------------------------------------------------------------------------------
 
 
@@ -159,7 +219,8 @@ def pull(site, running):
 
 
 def pull_argv(site, running):
-    return [site.tools["pull"], running.port, running.host, "/big"]
+    tool = [site.tools["tls"], "pull"] if running.tls else [site.tools["pull"]]
+    return [*tool, running.port, running.host, "/big"]
 
 
 def start_pull(site, running):
@@ -208,7 +269,10 @@ class Crowd:
         self.tool = tool
         self.count = count
         self.end = {}
-        host = [site.tools[tool], running.port, running.host]
+        tools = [site.tools["tls"], tool] if running.tls else [site.tools[tool]]
+        host = [*tools, running.port, running.host]
+        if running.tls:
+            arguments = arguments[:2]  # whole responses
         self.argv = [*host, *arguments, CROWD_SECONDS]
         self.process = None
 

@@ -63,6 +63,8 @@ NGINX_ORIGIN = """\
 # Buffering is nginx's default on the way down, except that it may not spill to disk; requests stream,
 # as they do in a tunnel.
 NGINX_HOP = """\
+    {certificate}
+    proxy_ssl_verify off;
     upstream next {{
         server 127.0.0.1:{next_port};
         keepalive 1024;
@@ -70,9 +72,9 @@ NGINX_HOP = """\
         keepalive_timeout 1h;
     }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096{listen};
         location / {{
-            proxy_pass http://next;
+            proxy_pass {scheme}://next;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
             proxy_set_header Host $http_host;
@@ -128,25 +130,63 @@ def start_sink(site):
 ORIGINS = {"files": start_origin, "sink": start_sink}
 
 
-def chain(start_hop, name, hops, site, origin_port):
-    """`hops` equal proxies in a row, the first of which the visitors meet."""
+def chain(start_hop, name, hops, site, origin_port, start_first=None):
+    """`hops` equal proxies in a row, the first of which the visitors meet; or another one does, by
+    `start_first`."""
     processes = []
     next_port = origin_port
     for number in range(hops, 0, -1):
         port = free_port()
-        processes.insert(0, start_hop(site, f"{name}-hop{number}", port, next_port))
+        start = start_first if start_first and number == 1 else start_hop
+        process = start(site, f"{name}-hop{number}", port, Next(next_port, number < hops))
+        processes.insert(0, process)
         next_port = port
-    running = Running(name, next_port, processes[0], processes[1] if hops > 1 else None)
-    wait_until_200(processes, running.port, running.host, "/small")
+    tls = site.tls is not None
+    running = Running(name, next_port, processes[0], processes[1] if hops > 1 else None, tls=tls)
+    running.only_h2 = start_first is nginx_h2_hop
+    if running.only_h2:
+        wait_until_it_listens(processes[0], running.port)
+    else:
+        wait_until_200(processes, running.port, running.host, "/small", tls)
     return running
 
 
-def nginx_hop(site, name, port, next_port, more=""):
-    servers = NGINX_HOP.format(port=port, next_port=next_port, unlimited=UNLIMITED, more=more)
+@dataclasses.dataclass(frozen=True)
+class Next:
+    """Where a hop forwards to."""
+
+    port: int
+    is_hop: bool  # or the origin, which knows no TLS
+
+
+def nginx_hop(site, name, port, to, more="", listen=""):
+    certificate = ""
+    if site.tls:
+        certificate = f"ssl_certificate {site.tls.chain}; ssl_certificate_key {site.tls.key};\n"
+        certificate += "    ssl_protocols TLSv1.2 TLSv1.3;"
+        listen += " ssl"
+    servers = NGINX_HOP.format(
+        port=port, next_port=to.port, unlimited=UNLIMITED, more=more, certificate=certificate,
+        listen=listen, scheme="https" if site.tls and to.is_hop else "http",
+    )
     return start_nginx(site, name, servers)
 
 
 nginx_large_hop = functools.partial(nginx_hop, more=NGINX_LARGE_BUFFERS)
+nginx_h2_hop = functools.partial(nginx_hop, listen=" http2")
+
+
+# nghttpx -------------------------------------------------------------------------------------------
+
+
+def nghttpx_hop(site, name, port, to):
+    """HTTP/2 without TLS to the visitors, HTTP/1.1 behind it."""
+    config = site.subdirectory(name) / "nghttpx.conf"
+    config.write_text("")
+    argv = [program("nghttpx"), f"--conf={config}", f"--frontend=127.0.0.1,{port};no-tls"]
+    argv += [f"--backend=127.0.0.1,{to.port}", "--workers=1", "--accesslog-file=/dev/null"]
+    argv += [f"--pid-file={config.parent / 'pid'}", "--backlog=4096", "--no-ocsp"]
+    return site.procs.start(name, [*argv, "--errorlog-file=/dev/stderr", "--log-level=ERROR"])
 
 
 # HAProxy -------------------------------------------------------------------------------------------
@@ -172,9 +212,9 @@ backend next
 """
 
 
-def haproxy_hop(site, name, port, next_port):
+def haproxy_hop(site, name, port, to):
     config = site.subdirectory(name) / "haproxy.cfg"
-    config.write_text(HAPROXY.format(port=port, next_port=next_port))
+    config.write_text(HAPROXY.format(port=port, next_port=to.port))
     return site.procs.start(name, [program("haproxy"), "-db", "-f", config])
 
 
@@ -191,8 +231,8 @@ def build_reverse_proxy(site):
     return site.tools["reverseproxy"]
 
 
-def go_hop(site, name, port, next_port):
-    return site.procs.start(name, [build_reverse_proxy(site), port, next_port])
+def go_hop(site, name, port, to):
+    return site.procs.start(name, [build_reverse_proxy(site), port, to.port])
 
 
 # adit ----------------------------------------------------------------------------------------------
@@ -207,10 +247,14 @@ def start_recorder(site, name, argv, **output):
 
 
 def start_relay(site, *more):
-    port = free_port()
-    argv = [site.bin / "aditd", "--listen", f"127.0.0.1:{port}", "--domain", "localhost", *more]
+    port, tls = free_port(), site.tls is not None
+    at = f"127.0.0.1:{port}"
+    if tls:
+        at = f"https://{at}"
+        more = ("--tls-cert", site.tls.chain, "--tls-key", site.tls.key, *more)
+    argv = [site.bin / "aditd", "--listen", at, "--domain", "localhost", *more]
     relay = start_recorder(site, "aditd", argv)
-    wait_until_200([relay], port, "localhost", "/_adit/health")
+    wait_until_200([relay], port, "localhost", "/_adit/health", tls)
     return relay, port
 
 
@@ -228,15 +272,20 @@ def start_link(site, port):
 
 def start_agent(site, relay_port, origin_port, name=NAME, more=(), **output):
     argv = [site.bin / "adit", "http", f"127.0.0.1:{origin_port}", *more]
-    argv += ["--relay", f"http://127.0.0.1:{relay_port}", "--url", name]
+    if site.tls:
+        argv += ["--relay", f"https://127.0.0.1:{relay_port}", "--relay-ca", site.tls.chain]
+    else:
+        argv += ["--relay", f"http://127.0.0.1:{relay_port}"]
+    argv += ["--url", name]
     return start_recorder(site, "adit", argv, **({"stdout": site.agent_output} | output))
 
 
 def adit(site, origin_port, more=(), name="adit"):
     relay, port = start_relay(site, *more)
     _, near = start_link(site, port)
-    running = Running(name, port, relay, start_agent(site, near, origin_port, more=more))
-    wait_until_200(running.processes, port, running.host, "/small")
+    tls, agent = site.tls is not None, start_agent(site, near, origin_port, more=more)
+    running = Running(name, port, relay, agent, tls=tls)
+    wait_until_200(running.processes, port, running.host, "/small", tls)
     return running
 
 
@@ -261,6 +310,8 @@ CONTESTANTS = {
     "n1": functools.partial(chain, nginx_hop, "n1", 1),
     "n2": functools.partial(chain, nginx_hop, "n2", 2),
     "n2-large": functools.partial(chain, nginx_large_hop, "n2-large", 2),
+    "nginx-h2": functools.partial(chain, nginx_hop, "nginx-h2", 2, start_first=nginx_h2_hop),
+    "nghttpx": functools.partial(chain, nginx_hop, "nghttpx", 2, start_first=nghttpx_hop),
     "haproxy2": functools.partial(chain, haproxy_hop, "haproxy2", 2),
     "go1": functools.partial(chain, go_hop, "go1", 1),
     "go2": functools.partial(chain, go_hop, "go2", 2),
@@ -281,6 +332,8 @@ DESCRIPTIONS = {
     "n1": "one nginx",
     "n2": "two nginx in a row",
     "n2-large": "two nginx in a row, with large buffers",
+    "nginx-h2": "nginx with HTTP/2 in front of one nginx",
+    "nghttpx": "nghttpx in front of one nginx",
     "haproxy2": "two HAProxy in a row",
     "go1": "one httputil.ReverseProxy of Go",
     "go2": "two of them in a row",

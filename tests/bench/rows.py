@@ -2,6 +2,7 @@
 """The rows: the work, the contestants and the target of each. docs/benchmarks.md explains them."""
 
 import dataclasses
+import functools
 import json
 import re
 import subprocess
@@ -17,6 +18,7 @@ from .stats import at_least, at_most
 
 KIB, MIB = 1 << 10, 1 << 20
 IDLE_VISITORS = 9000
+IDLE_TLS_VISITORS = 2000
 STALLED_VISITORS = 50
 SLOW_VISITORS = 8000
 DRAINED_BYTES = 4 * MIB
@@ -39,15 +41,17 @@ BULK_SECONDS = 3  # for a download to take all of the path and its windows to gr
 
 
 idle_visitors = hold("/small", IDLE_VISITORS)
+idle_tls_visitors = hold("/small", IDLE_TLS_VISITORS)
 drained_then_stalled = hold("/big", STALLED_VISITORS, DRAINED_BYTES)
 never_read = hold("/big", STALLED_VISITORS, 0)
 
 
-def memory_of(burden):
+def memory_of(burden, tls=False):
     """The cost of the burden per visitor and hop, on a contestant that has already done some
     work."""
 
     def measure(site, name):
+        site = dataclasses.replace(site, tls=site.certificate() if tls else None)
         running = CONTESTANTS[name](site, ORIGINS["files"](site))
         warm(site, running, FEW_CONNECTIONS)
         before = [usage.settled_memory(process) for process in running.processes]
@@ -67,12 +71,13 @@ def only_adit(name):
         raise Skipped("this row is about adit's own programs")
 
 
-def memory_of_tunnels(site, name):
+def memory_of_tunnels(site, name, tls=False):
     only_adit(name)
+    site = dataclasses.replace(site, tls=site.certificate() if tls else None)
     origin_port = ORIGINS["files"](site)
     relay, port = start_relay(site)
     first = start_agent(site, port, origin_port)
-    wait_until_200([relay, first], port, f"bench.localhost:{port}", "/small")
+    wait_until_200([relay, first], port, f"bench.localhost:{port}", "/small", tls)
     before = usage.settled_memory(relay)
     for number in range(TUNNELS):
         agent = start_agent(site, port, origin_port, f"bench{number}", stdout=subprocess.PIPE)
@@ -245,6 +250,8 @@ def aborts(site, running):
 
 # The table -----------------------------------------------------------------------------------------
 
+OVER_TLS = ", over TLS from the visitor and between the hops"
+H2_CONNECTIONS, H2_STREAMS = 10, 32
 BESIDE_OTHER_TUNNELS = ", beside other tunnels"
 
 
@@ -349,6 +356,26 @@ ROWS = [
             "go2": None,
             "before": None,
         },
+    ),
+    small_over("tls-small", 50, {"n2": at_least(1.2), "before": None}, OVER_TLS, tls=True),
+    download("tls-down", {"n2": at_least(1.2), "before": None}, OVER_TLS, tls=True),
+    Versus(
+        "h2",
+        f"64-byte GET over HTTP/2, {H2_CONNECTIONS} connections of {H2_STREAMS} streams",
+        "requests/s",
+        "per_second",
+        loads.multiplexed(H2_CONNECTIONS, H2_STREAMS),
+        {"nghttpx": at_least(1.2), "nginx-h2": at_least(1.2), "before": None},
+    ),
+    Versus(
+        "handshakes",
+        "full handshakes of TLS 1.3, without resumption",
+        "handshakes/s",
+        "per_second",
+        loads.handshakes,
+        {"n1": at_least(0.9), "before": None},
+        cpu_targets={"n1": at_most(1.1)},
+        tls=True,
     ),
     beside_unrecorded("recording", 50),
     beside_unrecorded("recording-few", 10),
@@ -457,6 +484,21 @@ ROWS = [
         {"relay": at_most(32)},
     ),
     Footprint(
+        "idle-tls-visitor",
+        f"memory per idle visitor connection over TLS, {IDLE_TLS_VISITORS:,} of them",
+        "KiB",
+        memory_of(idle_tls_visitors, tls=True),
+        {"relay": at_most(18)},
+        ("n2",),
+    ),
+    Footprint(
+        "idle-tls-tunnel",
+        f"memory per idle agent tunnel over TLS, {TUNNELS} of them",
+        "KiB",
+        functools.partial(memory_of_tunnels, tls=True),
+        {"relay": at_most(48)},
+    ),
+    Footprint(
         "stalled",
         f"memory per download that was never read, {STALLED_VISITORS} of them",
         "KiB",
@@ -490,7 +532,11 @@ GROUPS = {
     "many": ["many200", "many1000"],
     "long-way": ["long-way-down", "long-way-up"],
     "peers": ["peers-small", "peers-many200", "peers-many1000", "peers-down", "peers-up"],
-    "memory": ["idle-visitor", "idle-tunnel", "stalled", "stalled-late", "agent"],
+    "tls": ["tls-small", "tls-down", "handshakes", "idle-tls-visitor", "idle-tls-tunnel"],
+    "memory": [
+        "idle-visitor", "idle-tunnel", "idle-tls-visitor", "idle-tls-tunnel", "stalled", "stalled-late",
+        "agent",
+    ],
 }
 
 

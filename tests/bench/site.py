@@ -6,6 +6,7 @@ import http.client
 import pathlib
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 
@@ -25,10 +26,17 @@ class Running:
     relay: Process | None
     agent: Process | None
     origin_port: int = 0
+    tls: bool = False  # towards the visitors
+    only_h2: bool = False  # visitors must speak HTTP/2
 
     @property
     def host(self):
         return f"{NAME}.localhost:{self.port}"
+
+    @property
+    def url(self):
+        """Without a path; its host is not the name in `host`."""
+        return f"https://localhost:{self.port}" if self.tls else f"http://127.0.0.1:{self.port}"
 
     @property
     def ends(self):
@@ -50,6 +58,14 @@ class Link:
     queue_kib: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Certificate:
+    """PEM files. The certificate is its own authority."""
+
+    chain: pathlib.Path
+    key: pathlib.Path
+
+
 @dataclasses.dataclass
 class Site:
     """The directory, programs and settings of a measurement."""
@@ -62,6 +78,7 @@ class Site:
     upload_bytes: int = 0
     before: pathlib.Path | None = None  # an earlier build of both
     link: Link | None = None  # in the middle of a tunnel; None: loopback
+    tls: Certificate | None = None  # towards the visitors, and between the hops; None: no TLS
     beside: tuple = ()  # the peers that take part; none named: all
     sessions: str = OWN_SESSIONS
     procs: Supervisor | None = None
@@ -76,6 +93,16 @@ class Site:
                 return path
         raise Failed(f"no directory left for {name}")
 
+    def certificate(self):
+        """A new one, for localhost, the names below it that are used here, and loopback."""
+        directory = self.subdirectory("certificate")
+        made = Certificate(directory / "chain.pem", directory / "key.pem")
+        names = f"subjectAltName=DNS:localhost,DNS:{NAME}.localhost,IP:127.0.0.1"
+        argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        argv += ["-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", names]
+        self.procs.run("openssl", [*argv, "-keyout", made.key, "-out", made.chain], READY_SECONDS)
+        return made
+
 
 def program(name):
     path = shutil.which(name)
@@ -84,9 +111,18 @@ def program(name):
     return path
 
 
-def answer(port, host, path):
+def connection_to(port, tls):
+    """Trusts any certificate."""
+    if not tls:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=2, context=trust)
+
+
+def answer(port, host, path, tls=False):
     """Returns (status, body) of a GET on a connection of its own; (None, why) when there is none."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    connection = connection_to(port, tls)
     try:
         connection.request("GET", path, headers={"Host": host, "Connection": "close"})
         response = connection.getresponse()
@@ -97,9 +133,9 @@ def answer(port, host, path):
         connection.close()
 
 
-def wait_until_200(processes, port, host, path):
+def wait_until_200(processes, port, host, path, tls=False):
     deadline = time.monotonic() + READY_SECONDS
-    while answer(port, host, path)[0] != 200:
+    while answer(port, host, path, tls)[0] != 200:
         for process in processes:
             process.check_alive()
         if time.monotonic() > deadline:

@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from bench import cli, killed, kinds, loads, peers, records, report, rows, tunnels  # noqa: E402
 from bench.processes import Failed, Process, Supervisor  # noqa: E402
-from bench.site import Link, Running, Site  # noqa: E402
+from bench.site import Certificate, Link, Running, Site  # noqa: E402
 from bench.stats import at_least, at_most  # noqa: E402
 
 ROW = {row.name: row for row in rows.ROWS}
@@ -98,8 +98,8 @@ def test_rows_and_groups_name_only_what_there_is():
 
 def test_an_earlier_build_is_in_the_rows_about_speed():
     with_it = {row.name for row in VERSUS if "before" in row.targets}
-    assert with_it == {"small", "few", "many200", "many1000", "single", "down", "up", "recording",
-                       "recording-few", "recording-four"}
+    assert with_it == {"small", "few", "many200", "many1000", "single", "down", "up", "tls-small",
+                       "tls-down", "h2", "handshakes", "recording", "recording-few", "recording-four"}
 
 
 def test_few_is_small_over_ten_connections(monkeypatch, site):
@@ -469,6 +469,24 @@ def test_the_way_lies_between_the_ends_of_a_tunnel(monkeypatch, site, name, far)
     assert way[:3] == [50, 200_000, 4096]
     assert to == {"relay": visitors, "origin": 80}[far]
     assert near == visitors if name == "straight" else f"http://127.0.0.1:{near}" in started["adit"]
+
+
+def test_tls_is_on_the_public_side_and_between_the_hops(monkeypatch, site):
+    started = {}
+    monkeypatch.setattr(peers, "wait_until_200", lambda *_: None)
+    note_starts(monkeypatch, site, lambda name, argv: started.update({name: argv}))
+    certificate = Certificate(pathlib.Path("/chain"), pathlib.Path("/key"))
+    own = dataclasses.replace(site, tls=certificate, bin=pathlib.Path())
+    running = peers.CONTESTANTS["adit"](own, 80)
+    assert f"https://127.0.0.1:{running.port}" in started["aditd"]
+    assert certificate.key in started["aditd"]
+    relay = started["adit"].index("--relay")
+    assert started["adit"][relay + 1:relay + 4] == [
+        f"https://127.0.0.1:{running.port}", "--relay-ca", certificate.chain]
+    assert peers.CONTESTANTS["n2"](own, 80).url.startswith("https://")
+    visitors, beside = (started[f"n2-hop{n}"][-1].read_text() for n in (1, 2))
+    assert "ssl;" in visitors and "proxy_pass https:" in visitors
+    assert "ssl;" in beside and "proxy_pass http:" in beside
 
 
 # Several measurements ------------------------------------------------------------------------------
