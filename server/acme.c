@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+#include "acme.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include "common/base/log.h"
+#include "common/base/private_file.h"
+#include "common/io/certificate.h"
+
+static void path_of(char out[static PRIVATE_PATH_MAX], const char *dir, const char *host,
+                    const char *ending)
+{
+    (void)snprintf(out, PRIVATE_PATH_MAX, "%s/%s.%s", dir, host, ending);
+}
+
+// Reads the life of the certificate that is published for an order.
+static void read_published(struct acme *a, struct acme_order *o)
+{
+    char chain[PRIVATE_PATH_MAX];
+    char key[PRIVATE_PATH_MAX];
+    struct certificate_life life;
+    path_of(chain, a->certificates, o->host, "crt");
+    path_of(key, a->certificates, o->host, "key");
+    bool ours = certificate_read_life(chain, key, &life);
+    // A certificate without the wildcard is from a time when none was asked for.
+    if (ours && o->wildcard[0])
+        ours = certificate_covers(chain, o->wildcard);
+    o->from_s = ours ? life.from_s : 0;
+    o->until_s = ours ? life.until_s : 0;
+}
+
+static bool copy(const char *from, const char *to)
+{
+    char bytes[CERTIFICATE_FILE_MAX];
+    size_t len = certificate_read_file(from, bytes);
+    return len > 0 && private_write(to, bytes, len, PRIVATE_REPLACE_SYNCED, NULL) == 0;
+}
+
+// Copies what lego has fetched, if it is whole and lives longer than what is published. The key
+// goes first: between the two the old pair is what the relay has in memory, and a relay that starts
+// then copies again.
+static bool publish(struct acme *a, struct acme_order *o)
+{
+    char from[2][PRIVATE_PATH_MAX];
+    char to[2][PRIVATE_PATH_MAX];
+    char dir[ACME_DIR_MAX + sizeof("/certificates")];
+    struct certificate_life life;
+    (void)snprintf(dir, sizeof(dir), "%s/certificates", a->state);
+    path_of(from[0], dir, o->host, "key");
+    path_of(from[1], dir, o->host, "crt");
+    path_of(to[0], a->certificates, o->host, "key");
+    path_of(to[1], a->certificates, o->host, "crt");
+    if (!certificate_read_life(from[1], from[0], &life) || life.until_s <= o->until_s ||
+        (o->wildcard[0] && !certificate_covers(from[1], o->wildcard)))
+        return false;
+    bool copied = copy(from[0], to[0]) && copy(from[1], to[1]);
+    if (!copied)
+        log_warn("acme: cannot write the certificate for %s to %s", o->host, a->certificates);
+    read_published(a, o);
+    return copied;
+}
+
+static void log_success(const struct acme_order *o)
+{
+    char text[ACME_TEXT_MAX];
+    char until[LOG_TIME_MAX];
+    acme_order_text(o, text);
+    log_time_text(o->until_s * 1000000000, until);
+    log_info("acme: a certificate for %s has come, valid until %s", text, until);
+}
+
+static void fail(struct acme *a, struct acme_order *o, const char *why)
+{
+    char text[ACME_TEXT_MAX];
+    uint32_t wait = acme_wait_s(++o->failures);
+    o->next_ms = loop_now_ms(a->loop) + (uint64_t)wait * 1000;
+    acme_order_text(o, text);
+    log_warn("acme: no certificate for %s: %s; next attempt in %u min, or on SIGHUP%s", text, why,
+             (unsigned)(wait / 60),
+             o->until_s ? "" : ". Until it comes, https handshakes for it fail");
+}
+
+static void look_on(struct timeout *t);
+
+static void on_line(struct child *c, const char *line)
+{
+    struct acme *a = container_of(c, struct acme, child);
+    const char *text = acme_line_text(line);
+    log_debug("acme: %s", text);
+    if (acme_line_tells(text, a->said))
+        (void)snprintf(a->said, sizeof(a->said), "%s", text);
+}
+
+static const char *why_failed(const struct acme *a, int status)
+{
+    if (status == 127)
+        return "lego is not there: apt install lego";
+    if (status < 0 && !a->said[0])
+        return "lego took too long, or was killed";
+    return a->said[0] ? a->said : "lego failed and said nothing";
+}
+
+static void on_ended(struct child *c, int status)
+{
+    struct acme *a = container_of(c, struct acme, child);
+    struct acme_order *o = a->running;
+    a->running = NULL;
+    bool came = publish(a, o);
+    if (came) {
+        o->failures = 0;
+        o->next_ms = 0;
+        log_success(o);
+        a->changed(a->ctx);
+    } else {
+        fail(a, o,
+             status == 0 ? "what lego has fetched is no whole certificate with its key"
+                         : why_failed(a, status));
+    }
+    look_on(&a->look);
+}
+
+static const struct child_events events = {on_line, on_ended};
+
+// NULL, or why nothing can be ordered now.
+static const char *why_not_now(const struct acme *a)
+{
+    struct statvfs disk;
+    if (statvfs(a->data, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize < ACME_FREE_BYTES)
+        return "the disk of the state directory is full";
+    return NULL;
+}
+
+static void order(struct acme *a, struct acme_order *o)
+{
+    const char *args[ACME_ARGS_MAX];
+    const struct acme_paths paths = {a->state, a->webroot};
+    char text[ACME_TEXT_MAX];
+    const char *why = why_not_now(a);
+    a->said[0] = 0;
+    a->running = o;
+    acme_order_text(o, text);
+    acme_command(a->config, o, &paths, args);
+    int error = why ? 0 : child_start(&a->child, a->loop, args, ACME_LIMIT_MS);
+    if (!why && error)
+        why = uv_strerror(error);
+    if (!why) {
+        log_info("acme: ordering a certificate for %s", text);
+        return;
+    }
+    a->running = NULL;
+    fail(a, o, why);
+}
+
+static void look_on(struct timeout *t)
+{
+    struct acme *a = container_of(t, struct acme, look);
+    int64_t now_s = wall_clock_ns() / 1000000000;
+    for (size_t i = 0; i < a->count && !a->running && !a->child.started; i++)
+        if (acme_is_due(&a->orders[i], now_s) && a->orders[i].next_ms <= loop_now_ms(a->loop))
+            order(a, &a->orders[i]);
+    timeout_start(a->loop, &a->look, ACME_LOOK_MS, look_on);
+}
+
+static bool make_directory(char out[static ACME_DIR_MAX], const char *data, const char *name,
+                           char why[static PRIVATE_WHY_MAX])
+{
+    struct private_dir dir;
+    (void)snprintf(out, ACME_DIR_MAX, "%s/%s", data, name);
+    return private_dir(out, PRIVATE_MAKE, &dir, why) == 0;
+}
+
+const char *acme_begin(struct acme *a)
+{
+    static char why[PRIVATE_WHY_MAX];
+    const char *mistake = NULL;
+    a->child.events = &events;
+    if (!a->config->on)
+        return NULL;
+    a->count = acme_plan(a->config, a->domain, a->orders, &mistake);
+    if (a->count == 0)
+        return mistake;
+    if (!make_directory(a->state, a->data, "acme", why) ||
+        !make_directory(a->certificates, a->data, "certificates", why) ||
+        !make_directory(a->webroot, a->data, "acme-webroot", why))
+        return why;
+    for (size_t i = 0; i < a->count; i++) {
+        read_published(a, &a->orders[i]);
+        (void)publish(a, &a->orders[i]);
+    }
+    return NULL;
+}
+
+void acme_start(struct acme *a)
+{
+    if (a->config->on)
+        look_on(&a->look);
+}
+
+void acme_hurry(struct acme *a)
+{
+    for (size_t i = 0; i < a->count; i++)
+        a->orders[i].next_ms = 0;
+    acme_start(a);
+}
+
+void acme_stop(struct acme *a)
+{
+    timeout_stop(&a->look);
+    a->count = 0; // orders nothing more
+    child_stop(&a->child);
+}
+
+void acme_end(struct acme *a)
+{
+    timeout_stop(&a->look);
+    child_abandon(&a->child);
+}
