@@ -39,7 +39,7 @@ static const char help[] =
     "  --host-header preserve|rewrite|VALUE\n"
     "                       the Host that the service sees: the client's (default), the\n"
     "                       service's own address, or VALUE\n" SERVICE_KEEPALIVE_HELP
-        OPTIONS_RECORD_HELP
+        SERVICE_PROXY_PROTOCOL_HELP OPTIONS_RECORD_HELP
     "  --data DIR           the directory of the record and other state (default:\n"
     "                       $XDG_STATE_HOME/adit/agent)\n"
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
@@ -119,6 +119,10 @@ static void take_option(struct options *o, int option, const char *value)
                           "24h: ",
                           value);
         return;
+    case 'U':
+        if (!service_take_proxy_protocol(&cmd->config.service, value))
+            options_wrong(o, "--upstream-proxy-protocol is 1 or 2: ", value);
+        return;
     case 'P': cmd->config.proxy_protocol = true; return;
     case 'T': take_trusted(cmd, value); return;
     case 'B': cmd->config.print_bodies = true; return;
@@ -134,6 +138,7 @@ static const struct option known[] = {{"url", required_argument, NULL, 'u'},
                                       {"host-header", required_argument, NULL, 'H'},
                                       {"upstream-keepalive", required_argument, NULL, 'K'},
                                       {"trusted-proxy", required_argument, NULL, 'T'},
+                                      {"upstream-proxy-protocol", required_argument, NULL, 'U'},
                                       {"proxy-protocol", no_argument, NULL, 'P'},
                                       {"print-bodies", no_argument, NULL, 'B'},
                                       OPTIONS_RECORD,
