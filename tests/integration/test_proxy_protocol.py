@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import socket
+import ssl
 import subprocess
 
 import harness
@@ -11,6 +12,7 @@ import pytest
 import record
 from client import Client
 from haproxy import Haproxy
+from tls_proxy import certificate
 
 PROXY, OTHER_PROXY, STRANGER = "127.0.0.9", "127.0.0.10", "127.0.0.1"
 ALICE, BOB, FORGED = "192.0.2.1", "2001:db8::7", "203.0.113.66"
@@ -232,6 +234,25 @@ def test_haproxy_names_its_visitors(told, tmp_path, config, proxy):
         with connect(balancer, visitor, host=told.host) as client:
             for _ in range(3):
                 assert ask(client, ("X-Forwarded-For", FORGED))["x-forwarded-for"] == visitor
+
+
+TLS = """
+listen front
+    mode tcp
+    bind {bind} ssl crt {pem}
+    server relay 127.0.0.1:{relay} send-proxy-v2-ssl-cn source {source}
+"""
+
+
+def test_haproxy_tells_that_it_has_ended_tls(told, tmp_path):
+    pem = tmp_path / "both.pem"
+    pem.write_bytes(b"".join(path.read_bytes() for path in certificate(tmp_path, "localhost")))
+    context = ssl.create_default_context(cafile=pem)
+    with Haproxy(tmp_path / "tls", TLS, pem=pem, relay=told.relay.port, source=PROXY) as balancer:
+        with Client(balancer.address, told.host, harness.DEADLINE) as client:
+            client.sock = context.wrap_socket(client.sock, server_hostname="localhost")
+            seen = ask(client, ("X-Forwarded-Proto", "gopher"))
+    assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == ("127.0.0.1", "https")
 
 
 def test_the_local_proxy_reads_headers_too_and_records_the_visitor(tmp_path):
