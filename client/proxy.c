@@ -182,6 +182,7 @@ static const char *begin_clients(void *ctx)
         .loop = &p->worker.loop, .handler = {.request = on_request, .ctx = p}, .scheme = "http"};
     if (p->config.trusted.count > 0)
         p->edges.trusted = &p->config.trusted;
+    p->edges.proxy_protocol = p->config.proxy_protocol;
     exchange_ids_init(&p->edges.ids, seed);
     p->listeners.edges = &p->edges;
     return NULL;

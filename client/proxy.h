@@ -14,6 +14,7 @@ struct proxy_config {
     bool print_bodies;
     const char *data; // the value of --data; NULL: not given
     struct trusted_proxies trusted;
+    bool proxy_protocol; // their connections begin with a header
     struct limits limits;
     struct recorder_config record;
 };

@@ -36,6 +36,12 @@ bool service_take_keepalive(struct service *s, const char *value)
     return on || off || limits_parse_time(value, SERVICE_IDLE_MIN_MS, &s->idle_ms);
 }
 
+bool service_take_proxy_protocol(struct service *s, const char *value)
+{
+    s->proxy_version = strcmp(value, "1") == 0 ? 1 : 2;
+    return s->proxy_version == 1 || strcmp(value, "2") == 0;
+}
+
 void service_url(const struct service *s, char out[static SERVICE_URL_MAX])
 {
     char at[AUTHORITY_MAX];
@@ -46,6 +52,7 @@ void service_url(const struct service *s, char out[static SERVICE_URL_MAX])
 void service_init(const struct service *s, struct upstream *u, struct loop *l)
 {
     upstream_init(u, l, &s->target);
+    u->proxy_version = s->proxy_version;
     if (s->has_idle)
         u->idle_ms = s->idle_ms;
 }

@@ -7,9 +7,10 @@
 struct service {
     struct dial_target target;
     bool replaces_host;
-    char host[280];   // that replaces it; empty: the service's own
-    bool has_idle;    // idle_ms was given
-    uint32_t idle_ms; // how long idle connections are kept; 0: not at all
+    char host[280];         // that replaces it; empty: the service's own
+    bool has_idle;          // idle_ms was given
+    uint32_t idle_ms;       // how long idle connections are kept; 0: not at all
+    unsigned proxy_version; // of the PROXY protocol, 1 or 2; 0: not spoken
 };
 
 enum {
@@ -23,6 +24,12 @@ enum {
     "                       how long an idle connection to the service is kept for later\n" \
     "                       requests (default: on, which is 4s)\n"
 
+// The same for --upstream-proxy-protocol.
+#define SERVICE_PROXY_PROTOCOL_HELP                                                       \
+    "  --upstream-proxy-protocol 1|2\n"                                                   \
+    "                       begin each connection to the service with a PROXY protocol\n" \
+    "                       header of this version, which names the visitor\n"
+
 // Parses a service: PORT, HOST:PORT or http://HOST[:PORT]. Returns NULL, or what is wrong, for
 // destination_explain.
 const char *service_take_url(struct service *s, const char *url);
@@ -30,6 +37,8 @@ const char *service_take_url(struct service *s, const char *url);
 bool service_take_host(struct service *s, const char *value);
 // Parses --upstream-keepalive: "on", "off" or a time. False when it is none of them.
 bool service_take_keepalive(struct service *s, const char *value);
+// Parses --upstream-proxy-protocol: "1" or "2". False when it is neither.
+bool service_take_proxy_protocol(struct service *s, const char *value);
 // Writes "http://HOST:PORT".
 void service_url(const struct service *s, char out[static SERVICE_URL_MAX]);
 // Initialises an upstream for the service (upstream_deinit).

@@ -44,6 +44,8 @@ static const char help[] =
     "                       a proxy in front of the relay. Its X-Forwarded-For,\n"
     "                       X-Forwarded-Proto and Forwarded are believed. An address, a range\n"
     "                       like 10.0.0.0/8, or loopback; may be repeated\n"
+    "  --proxy-protocol     connections of a trusted proxy begin with a PROXY protocol header,\n"
+    "                       version 1 or 2, which names the visitor; without it they are closed\n"
     "  --data DIR           the directory of the record and other state (default:\n"
     "                       $XDG_STATE_HOME/adit/relay)\n" OPTIONS_RECORD_HELP
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
@@ -87,6 +89,7 @@ static void take_option(struct options *o, int option, const char *value)
     case 'r': cmd->reserved_names = value; return;
     case 'p': report(o, "--public-url", relay_take_public_url(c, value), value); return;
     case 'T': report(o, "--trusted-proxy", trusted_proxies_add(&c->trusted, value), value); return;
+    case 'P': c->proxy_protocol = true; return;
     case 'R':
     case 'X':
     case 'N': record_options_take(o, &c->record, option, value); return;
@@ -103,6 +106,7 @@ static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
                                       {"public-url", required_argument, NULL, 'p'},
                                       {"reserved-names", required_argument, NULL, 'r'},
                                       {"trusted-proxy", required_argument, NULL, 'T'},
+                                      {"proxy-protocol", no_argument, NULL, 'P'},
                                       {"version", no_argument, NULL, 'V'},
                                       OPTIONS_RECORD,
                                       OPTIONS_COMMON};
@@ -146,6 +150,8 @@ static void parse(struct command *cmd, int argc, char **argv)
     const char *why = relay_check_public_url(&cmd->config, text);
     if (o->exit_status < 0 && why)
         options_wrong(o, why, "");
+    else if (o->exit_status < 0 && cmd->config.proxy_protocol && cmd->config.trusted.count == 0)
+        options_wrong(o, TRUSTED_PROXIES_MISSING, "");
     cmd->config.data = o->data;
     cmd->config.token_file = cmd->token_file;
     cmd->config.limits = o->limits;

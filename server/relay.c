@@ -313,6 +313,7 @@ static void compose(struct relay *r)
                                  .handler = front_handler(&r->front),
                                  .scheme = c->scheme,
                                  .trusted = c->trusted.count > 0 ? &c->trusted : NULL,
+                                 .proxy_protocol = c->proxy_protocol,
                                  .shared_domain = c->domain};
     r->listeners.edges = &r->edges;
 }

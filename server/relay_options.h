@@ -15,6 +15,7 @@ struct relay_config {
     uint16_t public_port;  // of public URLs; 0: the first listener's
     char public_host[254]; // of --public-url, or empty
     struct trusted_proxies trusted;
+    bool proxy_protocol;            // their connections begin with a header
     char token[SECRET_MAX];         // empty: anyone may open a tunnel
     const char *token_file;         // where the token came from, or NULL
     const char *data;               // the state directory

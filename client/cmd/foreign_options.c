@@ -6,12 +6,11 @@
 #define FIELDS  "adit adds and removes no fields; adit replay changes those of a recorded request"
 #define VISITORS \
     "adit admits every visitor: check them in the service, or in a proxy in front of it"
-#define NONE           "adit has no such option: let the service do it"
-#define POLICY         "there are no traffic policies yet"
-#define PROXY_PROTOCOL "adit has no PROXY protocol: the visitor's address is in X-Forwarded-For"
-#define UPSTREAM_TLS   "https to a service is not supported yet: give its http:// port"
-#define SCHEME         "the relay chooses the scheme of all its URLs (aditd --public-url)"
-#define PAGE           "there is no web page: adit requests lists exchanges, adit show ID shows one"
+#define NONE         "adit has no such option: let the service do it"
+#define POLICY       "there are no traffic policies yet"
+#define UPSTREAM_TLS "https to a service is not supported yet: give its http:// port"
+#define SCHEME       "the relay chooses the scheme of all its URLs (aditd --public-url)"
+#define PAGE         "there is no web page: adit requests lists exchanges, adit show ID shows one"
 
 const struct option_advice foreign_options_http[] = {
     {"v", VERBOSE},
@@ -61,8 +60,6 @@ const struct option_advice foreign_options_http[] = {
     {"request-header-remove", FIELDS},
     {"response-header-add", FIELDS},
     {"response-header-remove", FIELDS},
-    {"upstream-proxy-protocol", PROXY_PROTOCOL},
-    {"proxy-proto", PROXY_PROTOCOL},
     {"upstream-tls-verify", UPSTREAM_TLS},
     {"upstream-tls-verify-cas", UPSTREAM_TLS},
     {"local-https", UPSTREAM_TLS},

@@ -40,6 +40,7 @@ static const char help[] =
     "  --host-header preserve|rewrite|VALUE\n"
     "                       the Host that the service sees: the visitor's (default), the\n"
     "                       service's own address, or VALUE\n" SERVICE_KEEPALIVE_HELP
+        SERVICE_PROXY_PROTOCOL_HELP "  --proxy-proto 1|2    the same, as ngrok calls it\n"
     "  --print-bodies       show heads and bodies of every exchange, up to 16 KiB of "
     "each\n" OPTIONS_RECORD_HELP "  --inspect=false      the same as --record none\n"
     "  --relay-record all|heads|none\n"
@@ -168,6 +169,10 @@ static void take_option(struct options *o, int option, const char *value)
                           "24h: ",
                           value);
         return;
+    case 'P':
+        if (!service_take_proxy_protocol(&cmd->config.bindings[0].service, value))
+            options_wrong(o, "--upstream-proxy-protocol is 1 or 2: ", value);
+        return;
     case 'B': cmd->config.print_bodies = true; return;
     case 'Q': take_relay_record(cmd, value); return;
     case 'R':
@@ -186,6 +191,8 @@ static const struct option known[] = {{"url", required_argument, NULL, 'u'},
                                       {"token-file", required_argument, NULL, 't'},
                                       {"host-header", required_argument, NULL, 'H'},
                                       {"upstream-keepalive", required_argument, NULL, 'K'},
+                                      {"upstream-proxy-protocol", required_argument, NULL, 'P'},
+                                      {"proxy-proto", required_argument, NULL, 'P'},
                                       {"print-bodies", no_argument, NULL, 'B'},
                                       {"relay-record", required_argument, NULL, 'Q'},
                                       OPTIONS_RECORD,

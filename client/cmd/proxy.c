@@ -33,11 +33,13 @@ static const char help[] =
     "                       a proxy in front of this one. Its X-Forwarded-For,\n"
     "                       X-Forwarded-Proto and Forwarded are believed. An address, a range\n"
     "                       like 10.0.0.0/8, or loopback; may be repeated\n"
+    "  --proxy-protocol     connections of a trusted proxy begin with a PROXY protocol header,\n"
+    "                       version 1 or 2, which names the client; without it they are closed\n"
     "  --print-bodies       show heads and bodies of every exchange, up to 16 KiB of each\n"
     "  --host-header preserve|rewrite|VALUE\n"
     "                       the Host that the service sees: the client's (default), the\n"
     "                       service's own address, or VALUE\n" SERVICE_KEEPALIVE_HELP
-        OPTIONS_RECORD_HELP
+        SERVICE_PROXY_PROTOCOL_HELP OPTIONS_RECORD_HELP
     "  --data DIR           the directory of the record and other state (default:\n"
     "                       $XDG_STATE_HOME/adit/agent)\n"
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
@@ -117,6 +119,11 @@ static void take_option(struct options *o, int option, const char *value)
                           "24h: ",
                           value);
         return;
+    case 'U':
+        if (!service_take_proxy_protocol(&cmd->config.service, value))
+            options_wrong(o, "--upstream-proxy-protocol is 1 or 2: ", value);
+        return;
+    case 'P': cmd->config.proxy_protocol = true; return;
     case 'T': take_trusted(cmd, value); return;
     case 'B': cmd->config.print_bodies = true; return;
     case 'R':
@@ -131,6 +138,8 @@ static const struct option known[] = {{"url", required_argument, NULL, 'u'},
                                       {"host-header", required_argument, NULL, 'H'},
                                       {"upstream-keepalive", required_argument, NULL, 'K'},
                                       {"trusted-proxy", required_argument, NULL, 'T'},
+                                      {"upstream-proxy-protocol", required_argument, NULL, 'U'},
+                                      {"proxy-protocol", no_argument, NULL, 'P'},
                                       {"print-bodies", no_argument, NULL, 'B'},
                                       OPTIONS_RECORD,
                                       OPTIONS_COMMON};
@@ -148,6 +157,8 @@ static void parse(struct command *cmd, int argc, char **argv)
         options_wrong(o, "give one service; another word is neither an option nor its value", "");
     else if (!cmd->has_url)
         options_wrong(o, "say which service: adit proxy --url http://localhost:PORT", "");
+    else if (cmd->config.proxy_protocol && cmd->config.trusted.count == 0)
+        options_wrong(o, TRUSTED_PROXIES_MISSING, "");
 }
 
 int command_proxy(int argc, char **argv)

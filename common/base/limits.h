@@ -115,6 +115,7 @@ enum {
     LIMIT_TAKEN_SPARE = 320,    // lingering connections of agents, above those of tunnels
     LIMIT_FILES_SPARE = 448,    // descriptors kept free of visitors and agents
     LIMIT_LISTENERS = 16,
+    LIMIT_PROXY_HEADERS = 256, // connections of proxies that have not named their client yet
 
     // Token buckets: so many at once, and one more each so many ms.
     LIMIT_BINDS_SPARE = 16, // binds of a tunnel beyond names_per_tunnel

@@ -9,6 +9,7 @@
 
 struct conn;
 struct edge;
+struct proxy_wait;
 struct admission_place;
 
 // The verdict on a new connection. One above a cap gets a spare place, so that its request can be
@@ -38,6 +39,7 @@ struct admission_place {
     struct share *share; // NULL: evicted, no longer counted
     enum admission_verdict verdict;
     // Set by the place's owner.
+    struct proxy_wait *wait; // of a connection that has yet to name its client, which has no others
     struct edge *edge;
     struct conn *conn;
 };

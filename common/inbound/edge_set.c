@@ -32,6 +32,10 @@ static struct edge *edge_new(struct edge_set *set, const struct listener *from, 
 static bool evict(struct admission_place *p)
 {
     struct edge *e = p->edge;
+    if (p->wait) {
+        proxy_headers_evict(p->wait);
+        return true;
+    }
     if (p->verdict == ADMIT_SERVED && conn_pending(p->conn) > 0)
         return false;
     if (!e) {
@@ -45,16 +49,17 @@ static bool evict(struct admission_place *p)
     return true;
 }
 
-void edge_set_accept(struct edge_set *set, const struct listener *from, int fd,
-                     const struct sockaddr_storage *peer)
+// Serves a connection of `client`. `header` names it, or says that nobody knows the client of this
+// proxy's connection; NULL: the client is the socket's peer.
+static void accept_client(struct edge_set *set, const struct listener *from, int fd,
+                          struct client_address client, const struct proxy_header *header)
 {
-    struct client_address client;
-    client_address_of(peer, &client);
-    bool from_proxy = set->trusted && trusted_proxies_contain(set->trusted, &client);
-    client.exempt = client.exempt || from_proxy;
-    set->admission.evict = evict;
+    bool unnamed = header && !header->named;
+    bool from_proxy = !unnamed && set->trusted && trusted_proxies_contain(set->trusted, &client);
+    bool of_several = from_proxy || unnamed;
+    client.exempt = client.exempt || of_several;
     struct admission_place *place =
-        admission_enter(&set->admission, &set->loop->limits, from_proxy ? NULL : &client);
+        admission_enter(&set->admission, &set->loop->limits, of_several ? NULL : &client);
     if (!place) {
         (void)close(fd);
         return;
@@ -69,16 +74,54 @@ void edge_set_accept(struct edge_set *set, const struct listener *from, int fd,
     place->conn = e->h.conn;
     e->place = place;
     e->from_proxy = from_proxy;
+    if (header && header->tls)
+        e->scheme = "https";
     conn_set_send_timeout(e->h.conn, edge_limits(e)->send_ms);
     e->peer = e->client = client;
-    e->number = client.exempt || from_proxy ? 0 : ++set->last_number;
+    e->number = client.exempt ? 0 : ++set->last_number;
     client_address_text(&client, e->visitor);
     edge_start_clock(e, CLOCK_FIRST);
     edge_update(e);
 }
 
+static void on_named(void *ctx, const struct proxied_socket *s)
+{
+    accept_client(ctx, s->from, s->fd, s->header.named ? s->header.client : s->proxy, &s->header);
+}
+
+static void on_turned_away(void *ctx, const struct client_address *proxy, enum answer why)
+{
+    const struct edge_set *set = ctx;
+    if (set->handler.turned_away)
+        set->handler.turned_away(set->handler.ctx, proxy, why);
+}
+
+static void await_header(struct edge_set *set, const struct listener *from, int fd,
+                         const struct client_address *proxy)
+{
+    static const struct proxy_headers_ops ops = {on_named, on_turned_away};
+    set->headers.loop = set->loop;
+    set->headers.admission = &set->admission;
+    set->headers.ops = &ops;
+    set->headers.ctx = set;
+    proxy_headers_await(&set->headers, from, fd, proxy);
+}
+
+void edge_set_accept(struct edge_set *set, const struct listener *from, int fd,
+                     const struct sockaddr_storage *peer)
+{
+    struct client_address client;
+    client_address_of(peer, &client);
+    set->admission.evict = evict;
+    if (set->proxy_protocol && set->trusted && trusted_proxies_contain(set->trusted, &client))
+        await_header(set, from, fd, &client);
+    else
+        accept_client(set, from, fd, client, NULL);
+}
+
 void edge_set_close(struct edge_set *set)
 {
+    proxy_headers_close(&set->headers);
     while (set->edges.first) {
         struct edge *e = LIST_ITEM(set->edges.first, struct edge, in_set);
         exchange_abort(&e->h.endpoint, EXCHANGE_VISITOR_GONE);

@@ -5,6 +5,7 @@
 #include "common/exchange/inbound.h"
 #include "common/io/listener.h"
 #include "proto/list.h"
+#include "proxy_headers.h"
 #include "trusted_proxies.h"
 
 struct edge;
@@ -16,7 +17,9 @@ struct edge_set {
     const char *scheme; // of the connections, unless a trusted proxy names another
     const struct exchange_observer *observer; // of all exchanges; may be NULL
     const struct trusted_proxies *trusted;    // NULL: none
-    struct exchange_ids ids;                  // of the exchanges
+    bool proxy_protocol; // connections of `trusted` begin with a header (proxy_headers.h)
+    struct proxy_headers headers;
+    struct exchange_ids ids; // of the exchanges
     // A domain whose names belong to different owners: responses may not set cookies for all of it
     // (proto/http/cookie.h). NULL: all names have one owner.
     const char *shared_domain;

@@ -9,6 +9,10 @@ enum {
     TRUSTED_PROXIES_MAX = 32, // ranges
 };
 
+// For commands that got --proxy-protocol without --trusted-proxy.
+#define TRUSTED_PROXIES_MISSING \
+    "--proxy-protocol needs --trusted-proxy: say whose headers are believed"
+
 struct address_range {
     struct in6_addr first; // IPv4 mapped into IPv6
     uint8_t bits;          // length of the prefix, 1 to 128

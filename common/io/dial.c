@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "dial.h"
+#include <assert.h>
+#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include "common/base/limits.h"
 
 enum {
@@ -32,6 +35,8 @@ struct dial {
     int error;                    // the most telling one so far
     const struct attempt *source; // of `error`; NULL: no address
     const char *tls_failure;      // why the handshake failed; NULL: it has not
+    size_t first_len;
+    char first[DIAL_FIRST_MAX]; // dial_send_first
 };
 
 static void dial_free(struct dial *d)
@@ -100,6 +105,14 @@ static void on_stagger(struct timeout *t)
     try_next(container_of(t, struct dial, stagger));
 }
 
+static void attempt_failed(struct attempt *a, int error)
+{
+    a->conn = NULL;
+    a->dial->running--;
+    note_error(a->dial, a, error);
+    try_next(a->dial);
+}
+
 // Goes on with the first address that has connected: its TLS decides.
 static void start_tls(struct dial *d, struct attempt *winner)
 {
@@ -117,10 +130,27 @@ static void start_tls(struct dial *d, struct attempt *winner)
         finish(d, NULL, UV_ENOMEM);
 }
 
+// A socket that has just connected takes these few bytes at once. Returns 0 or a libuv error.
+static int send_first(const struct dial *d, const struct conn *c)
+{
+    if (d->first_len == 0)
+        return 0;
+    ssize_t sent = send(conn_fd(c), d->first, d->first_len, MSG_NOSIGNAL);
+    if (sent < 0)
+        return -errno;
+    return (size_t)sent == d->first_len ? 0 : UV_ENOBUFS;
+}
+
 static void on_connected(struct conn *c)
 {
     struct attempt *a = conn_owner(c);
     struct dial *d = a->dial;
+    int error = d->in_tls ? 0 : send_first(d, c);
+    if (error) {
+        conn_close(c, CONN_CLOSE_NOW);
+        attempt_failed(a, error);
+        return;
+    }
     if (d->target->tls && !d->in_tls) {
         start_tls(d, a);
         return;
@@ -135,16 +165,14 @@ static void on_failed(struct conn *c, int error)
 {
     struct attempt *a = conn_owner(c);
     struct dial *d = a->dial;
-    a->conn = NULL;
     if (d->in_tls) {
         const char *detail = conn_error_detail(c);
         d->tls_failure = *detail ? detail : "the TLS handshake failed";
+        a->conn = NULL;
         finish(d, NULL, error);
         return;
     }
-    d->running--;
-    note_error(d, a, error);
-    try_next(d);
+    attempt_failed(a, error);
 }
 
 static const struct conn_ops dial_ops = {.failed = on_failed, .connected = on_connected};
@@ -285,6 +313,13 @@ struct dial *dial_start(struct loop *l, struct dial_target *target,
     timeout_start(l, &d->limit, target->limit_ms ? target->limit_ms : l->limits.connect_ms,
                   on_limit);
     return d;
+}
+
+void dial_send_first(struct dial *d, const char *bytes, size_t len)
+{
+    assert(len <= sizeof(d->first));
+    memcpy(d->first, bytes, len);
+    d->first_len = len;
 }
 
 void dial_cancel(struct dial *d)

@@ -9,7 +9,8 @@
 struct dial;
 
 enum {
-    DIAL_REASON_MAX = 128
+    DIAL_REASON_MAX = 128,
+    DIAL_FIRST_MAX = 128
 };
 
 // localhost and names below it are 127.0.0.1 and ::1 without a resolver (RFC 6761 §6.3).
@@ -31,5 +32,8 @@ struct dial_target {
 // dial.
 struct dial *dial_start(struct loop *l, struct dial_target *target,
                         void (*done)(void *ctx, struct conn *c, int error), void *ctx);
+// Sends a copy of these bytes, DIAL_FIRST_MAX at most, on the connection before anything else, TLS
+// included. Legal until dial_start's caller returns to the loop.
+void dial_send_first(struct dial *d, const char *bytes, size_t len);
 // Gives up; `done` is not called. NULL is fine.
 void dial_cancel(struct dial *d);

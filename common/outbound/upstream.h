@@ -32,7 +32,10 @@ struct upstream {
     struct outbound outbound;
     struct loop *loop;
     struct dial_target target;
-    char name[AUTHORITY_MAX];     // HOST:PORT, for people
+    char name[AUTHORITY_MAX]; // HOST:PORT, for people
+    // Of the PROXY protocol's header at the start of each connection, which then serves one
+    // visitor; 0: none.
+    unsigned proxy_version;
     uint32_t idle_ms;             // how long a connection is kept for reuse; 0: none is
     struct upstream_list shared;  // for any request
     struct upstream_list kept;    // each for one visitor's connection

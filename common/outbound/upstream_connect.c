@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include "common/base/log.h"
+#include "common/base/proxy_protocol.h"
 #include "upstream_internal.h"
 
 static enum answer answer_of_uv(int error)
@@ -57,6 +58,14 @@ static void on_dialed(void *ctx, struct conn *c, int error)
     upstream_request_refuse(r, answer_of_uv(error));
 }
 
+static void send_proxy_header(struct upstream_request *r)
+{
+    char header[PROXY_V1_MAX];
+    const struct upstream *u = r->upstream;
+    size_t len = proxy_header_write(u->proxy_version, &r->client, u->target.port, header);
+    dial_send_first(r->dial, header, len);
+}
+
 static void dial(struct upstream_request *r)
 {
     r->state = REQUEST_CONNECTING;
@@ -65,6 +74,8 @@ static void dial(struct upstream_request *r)
     r->dial = dial_start(r->upstream->loop, &r->upstream->target, on_dialed, r);
     if (!r->dial)
         upstream_request_refuse(r, ANSWER_BUSY);
+    else if (r->upstream->proxy_version > 0)
+        send_proxy_header(r);
 }
 
 void upstream_request_connect(struct upstream_request *r)

@@ -25,7 +25,8 @@ struct upstream_request {
     struct timeout answer_limit; // from the end of the request to the response head
     enum upstream_request_state state;
     struct upstream_use use;
-    bool pooled; // the connection was used before
+    struct client_address client; // to be named to the origin; all zero: not known
+    bool pooled;                  // the connection was used before
     bool keep_alive;
     bool early;                      // the final response began before all of the request had left
     bool response_bytes;             // any have been received

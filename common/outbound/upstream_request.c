@@ -31,6 +31,15 @@ static bool write_head(struct upstream_request *r, const struct http_head *reque
     return out != NULL;
 }
 
+// The connection will name the visitor, whom our own X-Forwarded-For tells, and serves no other.
+static void name_client(struct upstream_request *r, const struct http_head *head)
+{
+    const struct field *f = head_find(head, SLICE("x-forwarded-for"));
+    r->use.limits_reuse = true;
+    if (f)
+        (void)client_address_parse(f->value, &r->client);
+}
+
 static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_head *head,
                           const struct body_framing *framing)
 {
@@ -43,6 +52,8 @@ static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_
                                    .limits_reuse = exchange_limits_reuse(head, framing),
                                    .tunnel_id = x->facts.tunnel_id,
                                    .inbound_id = x->facts.inbound_id};
+    if (r->upstream->proxy_version > 0)
+        name_client(r, head);
     if (!write_head(r, head))
         upstream_request_refuse(r, ANSWER_BUSY);
     else

@@ -109,7 +109,7 @@ NGROK = ["authtoken", "region", "config", "log", "log-format", "log-level", "sch
          "web-addr", "metadata", "description", "traffic-policy-file", "pooling-enabled", "basic-auth",
          "oauth", "oidc", "saml", "cidr-allow", "cidr-deny", "mutual-tls-cas", "verify-webhook",
          "circuit-breaker", "compression", "websocket-tcp-converter", "request-header-add",
-         "response-header-remove", "proxy-proto", "upstream-tls-verify", "upstream-protocol",
+         "response-header-remove", "upstream-tls-verify", "upstream-protocol",
          "binding", "crt", "key"]
 
 

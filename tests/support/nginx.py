@@ -34,9 +34,10 @@ def _die_with_parent():
 
 
 class Nginx:
-    """`config` stands inside http {}; {port} in it is the port to listen on: `at`, or a free one."""
+    """`config` stands inside http {}; {port} in it is the port to listen on: `at`, or a free one.
+    `first` stands before the request that finds out whether nginx serves."""
 
-    def __init__(self, directory, config, at=0, **values):
+    def __init__(self, directory, config, at=0, first=b"", **values):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         # nginx cannot choose a free port and print its number, but inherits a listening socket, as
@@ -56,7 +57,7 @@ class Nginx:
                 preexec_fn=_die_with_parent)
         try:
             with socket.create_connection(("127.0.0.1", self.port), DEADLINE) as sock:
-                sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                sock.sendall(first + b"GET / HTTP/1.0\r\n\r\n")
                 assert sock.recv(1)
         except (AssertionError, OSError):
             self.__exit__()
