@@ -9,7 +9,6 @@
 #define NONE           "adit has no such option: let the service do it"
 #define POLICY         "there are no traffic policies yet"
 #define PROXY_PROTOCOL "adit has no PROXY protocol: the visitor's address is in X-Forwarded-For"
-#define UPSTREAM_TLS   "https to a service is not supported yet: give its http:// port"
 #define SCHEME         "the relay chooses the scheme of all its URLs (aditd --public-url)"
 #define PAGE           "there is no web page: adit requests lists exchanges, adit show ID shows one"
 
@@ -63,9 +62,9 @@ const struct option_advice foreign_options_http[] = {
     {"response-header-remove", FIELDS},
     {"upstream-proxy-protocol", PROXY_PROTOCOL},
     {"proxy-proto", PROXY_PROTOCOL},
-    {"upstream-tls-verify", UPSTREAM_TLS},
-    {"upstream-tls-verify-cas", UPSTREAM_TLS},
-    {"local-https", UPSTREAM_TLS},
+    {"local-https", "the service is https://HOST:PORT then"},
+    {"local-ca", "that is --upstream-ca FILE"},
+    {"allow-invalid-cert", "that is --upstream-tls-verify=false"},
     {"upstream-protocol", "adit speaks HTTP/1.1 with services"},
     {"app-protocol", "adit speaks HTTP/1.1 with services"},
     {"crt", "TLS ends at the relay, or at the proxy in front of it"},

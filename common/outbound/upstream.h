@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The outbound to an HTTP/1.1 origin: one request at a time on a connection, and a bounded pool of
-// idle connections.
+// The outbound to an HTTP/1.1 origin, over TCP, TLS or a Unix socket: one request at a time on a
+// connection, and a bounded pool of idle connections.
 #pragma once
 #include "common/exchange/outbound.h"
 #include "common/io/dial.h"
-#include "proto/http/authority.h"
 #include "proto/list.h"
 
 struct upstream_idle;
@@ -32,16 +31,19 @@ struct upstream {
     struct outbound outbound;
     struct loop *loop;
     struct dial_target target;
-    char name[AUTHORITY_MAX];     // HOST:PORT, for people
-    uint32_t idle_ms;             // how long a connection is kept for reuse; 0: none is
-    struct upstream_list shared;  // for any request
-    struct upstream_list kept;    // each for one visitor's connection
-    struct upstream_list closing; // not reusable: the origin is about to close them
+    char name[DIAL_NAME_MAX];      // for people and the record: dial_target_name
+    char authority[AUTHORITY_MAX]; // for Host: HOST:PORT, without https' own port
+    uint32_t idle_ms;              // how long a connection is kept for reuse; 0: none is
+    struct upstream_list shared;   // for any request
+    struct upstream_list kept;     // each for one visitor's connection
+    struct upstream_list closing;  // not reusable: the origin is about to close them
     struct upstream_idle *kept_by_inbound[UPSTREAM_KEPT_BUCKETS]; // hash of `kept`, by inbound_id
     struct upstream_trust trust[2]; // by upstream_use.repeatable of the request before
     bool serves_several;            // the origin has served several connections at a time
 };
 
 void upstream_init(struct upstream *u, struct loop *l, const struct dial_target *target);
+// Writes the Host by which the origin knows itself: "localhost" for a Unix socket.
+void upstream_authority(const struct dial_target *target, char out[static AUTHORITY_MAX]);
 // Closes the idle connections.
 void upstream_deinit(struct upstream *u);
