@@ -45,7 +45,7 @@ static void on_bound(struct agent *a, struct binding *b, const struct control_me
     console_line(&a->display.console, "adit: %s%s -> %s", how, bound->url, to);
     if (!a->link.was_bound)
         display_begin(&a->display, a->worker.recorder != NULL, a->config.data);
-    if (!b->was_bound)
+    if (!b->was_bound && !b->config->service.folder[0])
         service_watch_start(&b->watch);
     b->was_bound = a->link.was_bound = true;
     a->link.token_refused = false;

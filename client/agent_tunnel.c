@@ -51,7 +51,7 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
     x->facts.tunnel = b->name;
     x->facts.tunnel_id = a->link.tunnel_number;
     x->facts.inbound_id = values.visitor;
-    outbound_forward(&b->upstream.outbound, &b->filters, x, request, framing);
+    outbound_forward(b->outbound.outbound, &b->filters, x, request, framing);
     if (end && e->endpoint.x)
         exchange_finish(&e->endpoint, NULL);
 }

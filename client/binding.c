@@ -11,8 +11,8 @@ bool bindings_add(struct bindings *b, const struct binding_config *config, struc
     struct binding *one = &b->list[b->count++];
     *one = (struct binding){.id = b->count, .config = config};
     memcpy(one->name, config->wanted.name, sizeof(one->name));
-    service_init(&config->service, &one->upstream, &w->loop);
-    service_add_filter(&config->service, &one->upstream, &one->host_rewrite, &one->filters);
+    service_init(&config->service, &one->outbound, &w->loop);
+    service_add_filter(&config->service, &one->outbound, &one->host_rewrite, &one->filters);
     service_watch_init(&one->watch, &w->loop, console, &config->service.target);
     worker_observe(w, &one->watch.observer);
     return true;
@@ -21,7 +21,7 @@ bool bindings_add(struct bindings *b, const struct binding_config *config, struc
 void bindings_deinit(struct bindings *b)
 {
     for (size_t i = 0; i < b->count; i++) {
-        upstream_deinit(&b->list[i].upstream);
+        service_deinit(&b->list[i].outbound);
         service_watch_deinit(&b->list[i].watch);
     }
 }

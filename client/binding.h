@@ -20,7 +20,7 @@ struct binding {
     uint64_t id; // of its bind messages and of adit-bind, from 1 up
     const struct binding_config *config;
     char name[PUBLIC_NAME_MAX]; // to bind: empty for any; once bound, the one we have
-    struct upstream upstream;
+    struct service_outbound outbound;
     struct host_rewrite host_rewrite;
     struct filter_chain filters;
     struct service_watch watch; // observes all exchanges

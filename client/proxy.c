@@ -23,7 +23,7 @@ struct proxy {
     struct worker worker;
     struct proxy_config config;
     struct display display;
-    struct upstream upstream;
+    struct service_outbound outbound;
     struct body_limit body_limit;
     struct forward forward;
     struct host_rewrite host_rewrite;
@@ -39,7 +39,7 @@ static void on_request(void *ctx, struct exchange *x, struct http_head *head,
                        const struct body_framing *framing)
 {
     struct proxy *p = ctx;
-    outbound_forward(&p->upstream.outbound, &p->filters, x, head, framing);
+    outbound_forward(p->outbound.outbound, &p->filters, x, head, framing);
 }
 
 // Listens on ::1 too. Success on a host without IPv6.
@@ -127,7 +127,7 @@ static void add_filters(struct proxy *p)
     body_limit_add(&p->body_limit, p->worker.loop.limits.body_bytes, &p->filters);
     forward_init(&p->forward, p->loop_id);
     filter_chain_add(&p->filters, &p->forward.filter);
-    service_add_filter(&p->config.service, &p->upstream, &p->host_rewrite, &p->filters);
+    service_add_filter(&p->config.service, &p->outbound, &p->host_rewrite, &p->filters);
 }
 
 static const char *begin_signals(void *ctx)
@@ -156,7 +156,7 @@ static const char *begin_service(void *ctx)
 {
     struct proxy *p = ctx;
     struct loop *loop = &p->worker.loop;
-    service_init(&p->config.service, &p->upstream, loop);
+    service_init(&p->config.service, &p->outbound, loop);
     add_filters(p);
     service_watch_init(&p->watch, loop, &p->display.console, &p->config.service.target);
     worker_observe(&p->worker, &p->watch.observer);
@@ -166,7 +166,7 @@ static const char *begin_service(void *ctx)
 static void end_service(void *ctx)
 {
     struct proxy *p = ctx;
-    upstream_deinit(&p->upstream);
+    service_deinit(&p->outbound);
     service_watch_deinit(&p->watch);
 }
 
@@ -207,7 +207,8 @@ static const char *begin_observing(void *ctx)
         return "cannot start a thread to record exchanges";
     p->edges.observer = p->worker.observer;
     display_begin(&p->display, p->worker.recorder != NULL, p->config.data);
-    service_watch_start(&p->watch);
+    if (!p->config.service.folder[0])
+        service_watch_start(&p->watch);
     return NULL;
 }
 

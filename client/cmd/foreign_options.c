@@ -6,11 +6,10 @@
 #define FIELDS  "adit adds and removes no fields; adit replay changes those of a recorded request"
 #define VISITORS \
     "adit admits every visitor: check them in the service, or in a proxy in front of it"
-#define NONE         "adit has no such option: let the service do it"
-#define POLICY       "there are no traffic policies yet"
-#define UPSTREAM_TLS "https to a service is not supported yet: give its http:// port"
-#define SCHEME       "the relay chooses the scheme of all its URLs (aditd --public-url)"
-#define PAGE         "there is no web page: adit requests lists exchanges, adit show ID shows one"
+#define NONE   "adit has no such option: let the service do it"
+#define POLICY "there are no traffic policies yet"
+#define SCHEME "the relay chooses the scheme of all its URLs (aditd --public-url)"
+#define PAGE   "there is no web page: adit requests lists exchanges, adit show ID shows one"
 
 const struct option_advice foreign_options_http[] = {
     {"v", VERBOSE},
@@ -60,9 +59,9 @@ const struct option_advice foreign_options_http[] = {
     {"request-header-remove", FIELDS},
     {"response-header-add", FIELDS},
     {"response-header-remove", FIELDS},
-    {"upstream-tls-verify", UPSTREAM_TLS},
-    {"upstream-tls-verify-cas", UPSTREAM_TLS},
-    {"local-https", UPSTREAM_TLS},
+    {"local-https", "the service is https://HOST:PORT then"},
+    {"local-ca", "that is --upstream-ca FILE"},
+    {"allow-invalid-cert", "that is --upstream-tls-verify=false"},
     {"upstream-protocol", "adit speaks HTTP/1.1 with services"},
     {"app-protocol", "adit speaks HTTP/1.1 with services"},
     {"crt", "TLS ends at the relay, or at the proxy in front of it"},

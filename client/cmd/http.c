@@ -12,6 +12,7 @@
 #include "common/record/write/record_options.h"
 #include "foreign_options.h"
 #include "relay_choice.h"
+#include "service_options.h"
 
 static const char help[] =
     "adit http: gives a local HTTP service a public URL.\n"
@@ -23,8 +24,9 @@ static const char help[] =
     "  adit config set relay https://example.com\n"
     "                                      use this relay from now on, without --relay\n"
     "\n"
-    "The service is a PORT of this machine, HOST:PORT or http://HOST[:PORT]. Put an IPv6 address\n"
-    "into brackets: [::1]:80. localhost is 127.0.0.1 or ::1, whichever answers.\n"
+    "The service is a PORT of this machine, HOST:PORT, http://HOST[:PORT], https://HOST[:PORT],\n"
+    "a Unix socket, unix:/PATH, or a folder of files, file:///PATH. Put an IPv6 address into\n"
+    "brackets: [::1]:80. localhost is 127.0.0.1 or ::1, whichever answers.\n"
     "\n"
     "  --url NAME           the name to ask for, or a whole URL like https://myapp.example.com\n"
     "                       (default: a random name); adit ends if the URL is not under the\n"
@@ -40,7 +42,10 @@ static const char help[] =
     "  --host-header preserve|rewrite|VALUE\n"
     "                       the Host that the service sees: the visitor's (default), the\n"
     "                       service's own address, or VALUE\n" SERVICE_KEEPALIVE_HELP
-        SERVICE_PROXY_PROTOCOL_HELP "  --proxy-proto 1|2    the same, as ngrok calls it\n"
+        SERVICE_PROXY_PROTOCOL_HELP
+    "  --proxy-proto 1|2    the same, as ngrok calls it\n" SERVICE_TLS_HELP;
+
+static const char help_more[] =
     "  --print-bodies       show heads and bodies of every exchange, up to 16 KiB of "
     "each\n" OPTIONS_RECORD_HELP "  --inspect=false      the same as --record none\n"
     "  --relay-record all|heads|none\n"
@@ -153,26 +158,13 @@ static void take_inspect(struct command *cmd, const char *value)
 static void take_option(struct options *o, int option, const char *value)
 {
     struct command *cmd = container_of(o, struct command, options);
+    if (service_options_take(o, &cmd->config.bindings[0].service, option, value))
+        return;
     switch (option) {
     case 'u': take_name(cmd, value); return;
     case 'I': take_inspect(cmd, value); return;
     case 'r': take_relay(cmd, value); return;
     case 't': cmd->token_file = value; return;
-    case 'H':
-        if (!service_take_host(&cmd->config.bindings[0].service, value))
-            options_wrong(o, "--host-header is not preserve, rewrite or a host: ", value);
-        return;
-    case 'K':
-        if (!service_take_keepalive(&cmd->config.bindings[0].service, value))
-            options_wrong(o,
-                          "--upstream-keepalive is on, off or a time like 30s, from 100ms to "
-                          "24h: ",
-                          value);
-        return;
-    case 'P':
-        if (!service_take_proxy_protocol(&cmd->config.bindings[0].service, value))
-            options_wrong(o, "--upstream-proxy-protocol is 1 or 2: ", value);
-        return;
     case 'B': cmd->config.print_bodies = true; return;
     case 'Q': take_relay_record(cmd, value); return;
     case 'R':
@@ -189,10 +181,8 @@ static const struct option known[] = {{"url", required_argument, NULL, 'u'},
                                       {"inspect", optional_argument, NULL, 'I'},
                                       {"relay", required_argument, NULL, 'r'},
                                       {"token-file", required_argument, NULL, 't'},
-                                      {"host-header", required_argument, NULL, 'H'},
-                                      {"upstream-keepalive", required_argument, NULL, 'K'},
-                                      {"upstream-proxy-protocol", required_argument, NULL, 'P'},
-                                      {"proxy-proto", required_argument, NULL, 'P'},
+                                      SERVICE_OPTIONS,
+                                      {"proxy-proto", required_argument, NULL, 'Z'},
                                       {"print-bodies", no_argument, NULL, 'B'},
                                       {"relay-record", required_argument, NULL, 'Q'},
                                       OPTIONS_RECORD,
@@ -214,6 +204,9 @@ static void parse(struct command *cmd, int argc, char **argv)
                       "");
     else
         take_service(cmd, argv[next]);
+    const char *wrong = service_contradiction(&cmd->config.bindings[0].service);
+    if (o->exit_status < 0 && wrong)
+        options_wrong(o, wrong, "");
 }
 
 static int take_token(struct command *cmd)
@@ -266,12 +259,22 @@ static bool take_owner(struct agent_config *c, const char *dir)
     return ok;
 }
 
+static int run_with_service(struct agent_config *c)
+{
+    char why[SERVICE_WHY_MAX];
+    struct service *s = &c->bindings[0].service;
+    int status = service_open(s, why) ? agent_run(c) : fail("", why);
+    service_close(s);
+    return status;
+}
+
 int command_http(int argc, char **argv)
 {
     char dir[STATE_PATH_MAX];
     struct command cmd = {
         .options = {.program = "adit http",
                     .help = help,
+                    .help_more = help_more,
                     .limits_of = LIMITS_OF_AGENT,
                     .known = known,
                     .advice = foreign_options_http,
@@ -300,7 +303,7 @@ int command_http(int argc, char **argv)
     cmd.config.record.dir = dir;
     cmd.config.record.program = "adit http";
     cmd.config.record.visitor_is_forwarded = true;
-    status = agent_run(&cmd.config);
+    status = run_with_service(&cmd.config);
     secret_wipe((char *)&cmd.config.relay, sizeof(cmd.config.relay));
     return status;
 }

@@ -10,6 +10,7 @@
 #include "common/record/write/record_options.h"
 #include "foreign_options.h"
 #include "proto/bytes.h"
+#include "service_options.h"
 
 enum {
     DEFAULT_PORT = 9090
@@ -24,8 +25,9 @@ static const char help[] =
     "\n"
     "Open http://localhost:9090 instead of the service. No relay is needed.\n"
     "\n"
-    "  --url URL            the service: http://HOST[:PORT], HOST:PORT or PORT; put an IPv6\n"
-    "                       address into brackets. The word --url may be left out\n"
+    "  --url URL            the service: PORT, HOST:PORT, http://HOST[:PORT],\n"
+    "                       https://HOST[:PORT], a Unix socket, unix:/PATH, or a folder of files,\n"
+    "                       file:///PATH. The word --url may be left out\n"
     "  --port PORT          the port to listen on; 0 takes a free one (default: 9090)\n"
     "  --host ADDR          the address to listen on (default: 127.0.0.1 and ::1, which only\n"
     "                       this machine reaches)\n"
@@ -39,7 +41,7 @@ static const char help[] =
     "  --host-header preserve|rewrite|VALUE\n"
     "                       the Host that the service sees: the client's (default), the\n"
     "                       service's own address, or VALUE\n" SERVICE_KEEPALIVE_HELP
-        SERVICE_PROXY_PROTOCOL_HELP OPTIONS_RECORD_HELP
+        SERVICE_PROXY_PROTOCOL_HELP SERVICE_TLS_HELP OPTIONS_RECORD_HELP
     "  --data DIR           the directory of the record and other state (default:\n"
     "                       $XDG_STATE_HOME/adit/agent)\n"
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
@@ -104,25 +106,12 @@ static void take_trusted(struct command *cmd, const char *value)
 static void take_option(struct options *o, int option, const char *value)
 {
     struct command *cmd = container_of(o, struct command, options);
+    if (service_options_take(o, &cmd->config.service, option, value))
+        return;
     switch (option) {
     case 'u': take_service(cmd, "--url", value); return;
     case 'p': take_port(cmd, value); return;
     case 'a': take_host(cmd, value); return;
-    case 'H':
-        if (!service_take_host(&cmd->config.service, value))
-            options_wrong(o, "--host-header is not preserve, rewrite or a host: ", value);
-        return;
-    case 'K':
-        if (!service_take_keepalive(&cmd->config.service, value))
-            options_wrong(o,
-                          "--upstream-keepalive is on, off or a time like 30s, from 100ms to "
-                          "24h: ",
-                          value);
-        return;
-    case 'U':
-        if (!service_take_proxy_protocol(&cmd->config.service, value))
-            options_wrong(o, "--upstream-proxy-protocol is 1 or 2: ", value);
-        return;
     case 'P': cmd->config.proxy_protocol = true; return;
     case 'T': take_trusted(cmd, value); return;
     case 'B': cmd->config.print_bodies = true; return;
@@ -135,10 +124,8 @@ static void take_option(struct options *o, int option, const char *value)
 static const struct option known[] = {{"url", required_argument, NULL, 'u'},
                                       {"port", required_argument, NULL, 'p'},
                                       {"host", required_argument, NULL, 'a'},
-                                      {"host-header", required_argument, NULL, 'H'},
-                                      {"upstream-keepalive", required_argument, NULL, 'K'},
+                                      SERVICE_OPTIONS,
                                       {"trusted-proxy", required_argument, NULL, 'T'},
-                                      {"upstream-proxy-protocol", required_argument, NULL, 'U'},
                                       {"proxy-protocol", no_argument, NULL, 'P'},
                                       {"print-bodies", no_argument, NULL, 'B'},
                                       OPTIONS_RECORD,
@@ -159,6 +146,9 @@ static void parse(struct command *cmd, int argc, char **argv)
         options_wrong(o, "say which service: adit proxy --url http://localhost:PORT", "");
     else if (cmd->config.proxy_protocol && cmd->config.trusted.count == 0)
         options_wrong(o, TRUSTED_PROXIES_MISSING, "");
+    const char *wrong = service_contradiction(&cmd->config.service);
+    if (o->exit_status < 0 && wrong)
+        options_wrong(o, wrong, "");
 }
 
 int command_proxy(int argc, char **argv)
@@ -184,5 +174,12 @@ int command_proxy(int argc, char **argv)
     cmd.config.data = cmd.options.data;
     cmd.config.record.dir = dir;
     cmd.config.record.program = "adit proxy";
-    return proxy_run(&cmd.config);
+    char why[SERVICE_WHY_MAX];
+    int status = EXIT_FAILURE;
+    if (service_open(&cmd.config.service, why))
+        status = proxy_run(&cmd.config);
+    else
+        log_error("%s", why);
+    service_close(&cmd.config.service);
+    return status;
 }

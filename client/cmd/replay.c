@@ -32,8 +32,14 @@ static const char help[] =
     "keeps no credentials, no cookies and nothing that was redacted in the first\n"
     "exchange, and no bodies if the first kept none.\n"
     "\n"
-    "  --to URL             another service: http://HOST[:PORT], HOST:PORT or PORT;\n"
-    "                       put an IPv6 address into brackets\n"
+    "  --to URL             another service: PORT, HOST:PORT, http://HOST[:PORT],\n"
+    "                       https://HOST[:PORT], unix:/PATH or file:///FOLDER; put an\n"
+    "                       IPv6 address into brackets\n"
+    "  --upstream-ca, --upstream-tls-verify-cas FILE\n"
+    "                       the certificate authorities (PEM) to trust for https://\n"
+    "                       (default: the system's)\n"
+    "  --upstream-tls-verify=false\n"
+    "                       accept any certificate of the service\n"
     "  -X, --method METHOD  another method\n"
     "  --path PATH          another path and query\n"
     "  -H, --header 'NAME: VALUE'\n"
@@ -91,17 +97,13 @@ static bool confirm(struct replay *p, const struct replay_request *r, const char
 }
 
 // Takes --to, else the service of the record. False: there is neither.
-static bool choose_target(struct replay *p, const struct record_exchange *x,
-                          struct dial_target *target)
+static bool choose_service(struct replay *p, const struct record_exchange *x, struct service *s)
 {
-    char text[300];
-    struct service recorded = {.target = p->to.target};
+    char text[SERVICE_URL_MAX];
+    *s = p->to;
     bool known = x->upstream.len > 0 && x->upstream.len < sizeof(text);
     (void)snprintf(text, sizeof(text), "%.*s", known ? (int)x->upstream.len : 0, x->upstream.p);
-    if (!p->has_to && service_take_url(&recorded, text))
-        return false;
-    *target = recorded.target;
-    return true;
+    return p->has_to || !service_take_url(s, text);
 }
 
 static int send_all(struct replay *p, const struct compare_input *first,
@@ -132,6 +134,20 @@ static int send_until_signal(struct replay *p, const struct compare_input *first
     return p->sender.stopped ? replay_fail(p, first->x.id, "it was stopped") : status;
 }
 
+// Sends the request `times` times, to the service that `sender` has got.
+static int send_to_service(struct replay *p, const struct compare_input *first,
+                           const struct replay_request *r)
+{
+    char why[SERVICE_WHY_MAX];
+    const char *wrong = service_contradiction(&p->sender.service);
+    if (wrong)
+        return replay_fail(p, first->x.id, wrong);
+    int status = service_open(&p->sender.service, why) ? send_until_signal(p, first, r)
+                                                       : replay_fail(p, first->x.id, why);
+    service_close(&p->sender.service);
+    return status;
+}
+
 static int replay_loaded(struct replay *p, const struct compare_input *first)
 {
     char why[REPLAY_WHY_MAX];
@@ -141,7 +157,7 @@ static int replay_loaded(struct replay *p, const struct compare_input *first)
         return inspect_fail(&p->call, "out of memory", "");
     if (!replay_request_make(r, p->reader, &first->x, &p->changes, why))
         (void)replay_fail(p, first->x.id, why);
-    else if (!choose_target(p, &first->x, &p->sender.target))
+    else if (!choose_service(p, &first->x, &p->sender.service))
         (void)replay_fail(p, first->x.id,
                           "the record does not say to which service it went: give --to URL");
     else
@@ -152,7 +168,7 @@ static int replay_loaded(struct replay *p, const struct compare_input *first)
     if (status == INSPECT_OK) {
         replay_print_omitted(p, r, first->x.id);
         r->request.replay_of = first->x.id;
-        status = send_until_signal(p, first, r);
+        status = send_to_service(p, first, r);
     }
     replay_request_free(r);
     free(r);
@@ -195,6 +211,9 @@ static int run(struct replay *p)
 
 static const struct option known[] = {
     {"to", required_argument, NULL, 't'},
+    {"upstream-ca", required_argument, NULL, 'C'},
+    {"upstream-tls-verify-cas", required_argument, NULL, 'C'},
+    {"upstream-tls-verify", optional_argument, NULL, 'V'},
     {"method", required_argument, NULL, 'm'},
     {"X", required_argument, NULL, 'm'},
     {"path", required_argument, NULL, 'p'},

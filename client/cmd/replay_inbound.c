@@ -106,14 +106,14 @@ static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_outc
     w->result->duration_ns = x->facts.ended_ns - x->facts.begun_ns;
 }
 
-bool replay_inbound_run(struct upstream *u, const struct exchange_observer *observer,
-                        struct exchange_ids *ids, const struct replay_inbound_request *request,
+bool replay_inbound_run(const struct replay_inbound_way *way, struct exchange_ids *ids,
+                        const struct replay_inbound_request *request,
                         struct replay_inbound_result *result)
 {
-    struct result_observer watcher = {.observer = {.closed = on_exchange_closed, .next = observer},
-                                      .result = result};
+    struct result_observer watcher = {
+        .observer = {.closed = on_exchange_closed, .next = way->observer}, .result = result};
     struct replay_inbound p = {.end.ops = &ops,
-                               .loop = u->loop,
+                               .loop = way->loop,
                                .request = request,
                                .result = result,
                                .credit = LIMIT_CREDIT_BYTES};
@@ -121,7 +121,7 @@ bool replay_inbound_run(struct upstream *u, const struct exchange_observer *obse
     struct http_head head;
     head_copy(&head, &request->head);
     if (head.authority.len == 0)
-        head.authority = slice_str(u->name);
+        head.authority = slice_str(way->authority);
     *result = (struct replay_inbound_result){0};
     struct exchange *x = exchange_new(&p.end, &head, &watcher.observer);
     if (!x)
@@ -129,11 +129,11 @@ bool replay_inbound_run(struct upstream *u, const struct exchange_observer *obse
     exchange_id_next(ids, (uint64_t)x->facts.begun_wall_ns / 1000000, x->facts.id);
     memcpy(result->id, x->facts.id, sizeof(result->id));
     x->facts.replay_of = request->replay_of;
-    outbound_forward(&u->outbound, NULL, x, &head, &request->framing);
+    outbound_forward(way->outbound, NULL, x, &head, &request->framing);
     send_body(&p);
     while (p.end.x &&
            !*request->stopped) // loop_run may return at once: the last exchange's loop_stop
-        loop_run(u->loop);
+        loop_run(way->loop);
     if (p.end.x) {
         result->why = EXCHANGE_VISITOR_GONE;
         exchange_abort(&p.end, result->why);

@@ -2,8 +2,8 @@
 // The inbound of a replayed exchange: its request is in memory, and its response goes to the
 // exchange's observers only.
 #pragma once
+#include "common/exchange/outbound.h"
 #include "common/io/loop.h"
-#include "common/outbound/upstream.h"
 
 struct replay_inbound_request {
     struct http_head head; // as an outbound takes it: without hop-by-hop fields. An empty authority
@@ -26,7 +26,15 @@ struct replay_inbound_result {
     char detail[EXCHANGE_DETAIL_MAX]; // the reason in words; may be empty
 };
 
+// Where a request goes.
+struct replay_inbound_way {
+    struct loop *loop;
+    struct outbound *outbound;
+    const char *authority; // the service's own
+    const struct exchange_observer *observer;
+};
+
 // Runs the loop until the exchange has ended. False: out of memory.
-bool replay_inbound_run(struct upstream *u, const struct exchange_observer *observer,
-                        struct exchange_ids *ids, const struct replay_inbound_request *request,
+bool replay_inbound_run(const struct replay_inbound_way *way, struct exchange_ids *ids,
+                        const struct replay_inbound_request *request,
                         struct replay_inbound_result *result);

@@ -154,6 +154,11 @@ void replay_take_option(struct inspect_call *call, int option, const char *value
     struct replay *p = call->ctx;
     switch (option) {
     case 't': take_to(p, value); return;
+    case 'C': p->to.ca_file = value; return;
+    case 'V':
+        if (!service_take_verify(&p->to, value))
+            inspect_usage(call, "--upstream-tls-verify is true or false: ", value);
+        return;
     case 'm': take_method(p, value); return;
     case 'p':
         if (!is_target(value))

@@ -19,7 +19,7 @@ static void set_limits(struct limits *limits, const struct record_exchange *firs
 struct replay {
     struct worker worker;
     struct replay_sender *sender;
-    struct upstream upstream;
+    struct service_outbound outbound;
     uv_poll_t signals;
 };
 
@@ -51,14 +51,14 @@ static void end_signals(void *ctx)
 static const char *begin_service(void *ctx)
 {
     struct replay *r = ctx;
-    upstream_init(&r->upstream, &r->worker.loop, &r->sender->target);
+    service_init(&r->sender->service, &r->outbound, &r->worker.loop);
     return NULL;
 }
 
 static void end_service(void *ctx)
 {
     struct replay *r = ctx;
-    upstream_deinit(&r->upstream);
+    service_deinit(&r->outbound);
 }
 
 static const struct worker_part parts[] = {
@@ -80,9 +80,14 @@ static bool run(struct replay *r, const struct record_exchange *first,
     for (size_t i = 0; i < request->redacted_count; i++)
         config.redact[config.redact_count++] = request->redacted[i];
     sent.stopped = &s->stopped;
-    return worker_record(&r->worker, &config) &&
-           !worker_begin(&r->worker, parts, sizeof(parts) / sizeof(parts[0]), r) &&
-           replay_inbound_run(&r->upstream, r->worker.observer, &s->ids, &sent, result);
+    if (!worker_record(&r->worker, &config) ||
+        worker_begin(&r->worker, parts, sizeof(parts) / sizeof(parts[0]), r))
+        return false;
+    const struct replay_inbound_way way = {.loop = &r->worker.loop,
+                                           .outbound = r->outbound.outbound,
+                                           .authority = service_authority(&r->outbound),
+                                           .observer = r->worker.observer};
+    return replay_inbound_run(&way, &s->ids, &sent, result);
 }
 
 bool replay_send(struct replay_sender *s, const struct record_exchange *first,

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Sends a request to a service and records the exchange.
 #pragma once
+#include "client/service.h"
 #include "common/record/read/reader.h"
 #include "replay_request.h"
 
 struct replay_sender {
-    const char *dir; // of the record
-    struct dial_target target;
+    const char *dir;        // of the record
+    struct service service; // opened
     struct exchange_ids ids;
     int signals;  // a descriptor that is readable once a signal asks us to end
     bool stopped; // `signals` was readable: the exchange has been aborted

@@ -41,6 +41,16 @@ static bool is_name_error(int error)
            error == UV_EAI_FAIL || error == UV_EAI_SERVICE;
 }
 
+// The service is there, and no more probes are needed: an exchange that is answered tells that its
+// TLS has been put right.
+static void print_tls_failure(const struct service_watch *w)
+{
+    console_line(w->console,
+                 "adit: TLS with %s failed: %s: requests get 502. --upstream-ca FILE trusts the "
+                 "authorities in a file, --upstream-tls-verify=false any certificate",
+                 w->name, w->target.tls_failure);
+}
+
 static void print_down(const struct service_watch *w, int error)
 {
     const char *why = uv_strerror(error);
@@ -73,6 +83,12 @@ static void on_dialed(void *ctx, struct conn *c, int error)
 {
     struct service_watch *w = ctx;
     w->dial = NULL;
+    if (!c && w->target.tls_failure[0] && error != UV_ETIMEDOUT) {
+        if (w->state != SERVICE_DOWN)
+            print_tls_failure(w);
+        w->state = SERVICE_DOWN;
+        return;
+    }
     if (!c) {
         mark_down(w, error);
         return;
@@ -82,10 +98,11 @@ static void on_dialed(void *ctx, struct conn *c, int error)
 }
 
 // On loopback the kernel's list of listeners tells, without a connection: a service that serves one
-// connection at a time would take ours for a client.
+// connection at a time would take ours for a client. Of a certificate it does not tell.
 static void probe(struct service_watch *w)
 {
-    if (loopback_probe(w->target.host, w->target.port)) {
+    bool over_tcp = !w->target.tls && !w->target.path[0];
+    if (over_tcp && loopback_probe(w->target.host, w->target.port)) {
         mark_up(w);
         return;
     }
@@ -99,7 +116,7 @@ static bool could_not_connect(const struct exchange *x)
     return x->facts.refused && x->facts.sent_on_ns == 0 &&
            (x->facts.answer == ANSWER_UPSTREAM_REFUSED ||
             x->facts.answer == ANSWER_UPSTREAM_UNREACHABLE ||
-            x->facts.answer == ANSWER_UPSTREAM_TIMEOUT);
+            x->facts.answer == ANSWER_UPSTREAM_TLS || x->facts.answer == ANSWER_UPSTREAM_TIMEOUT);
 }
 
 // A failed exchange leads to a probe, which prints a line only if it fails too: a service that
@@ -123,7 +140,7 @@ void service_watch_init(struct service_watch *w, struct loop *l, struct console 
 {
     *w = (struct service_watch){
         .loop = l, .console = console, .target = *target, .wait_ms = SERVICE_PROBE_FIRST_MS};
-    (void)authority_text(target->host, target->port, w->name);
+    dial_target_name(target, w->name);
     w->observer = (struct exchange_observer){.closed = on_closed, .ctx = w};
 }
 

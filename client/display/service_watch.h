@@ -5,7 +5,6 @@
 #pragma once
 #include "common/io/dial.h"
 #include "console.h"
-#include "proto/http/authority.h"
 
 enum {
     SERVICE_PROBE_FIRST_MS = 250, // between two probes; doubles each time, up to
@@ -27,7 +26,7 @@ struct service_watch {
     struct dial *dial;          // of the probe that runs, or NULL
     struct timeout probe_timer; // until the next probe
     uint32_t wait_ms;           // before the next probe
-    char name[AUTHORITY_MAX];   // HOST:PORT, for messages
+    char name[DIAL_NAME_MAX];   // for messages
     bool was_up;                // ever
     enum service_state state;
 };

@@ -106,13 +106,10 @@ static const char *take_scheme(struct destination *d, struct slice scheme, enum 
     if (slice_ieq(scheme, SLICE("http")))
         return NULL;
     d->tls = slice_ieq(scheme, SLICE("https"));
-    if (use == DESTINATION_SERVICE && slice_ieq(scheme, SLICE("file")))
-        return "files are not served: start a web server for them, like python3 -m http.server "
-               "8000, and give its port";
-    if (use == DESTINATION_RELAY)
-        return d->tls ? NULL : "only http:// and https:// lead to a relay";
-    return d->tls ? "https to a service is not supported yet: use http://"
-                  : "only http:// leads to a service";
+    if (d->tls)
+        return NULL;
+    return use == DESTINATION_RELAY ? "only http:// and https:// lead to a relay"
+                                    : "only http://, https://, unix: and file:// lead to a service";
 }
 
 // Mistakes that make every form invalid.

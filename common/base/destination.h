@@ -13,8 +13,8 @@ enum {
 };
 
 enum destination_use {
-    DESTINATION_SERVICE, // receives requests: http only
-    DESTINATION_RELAY    // http or https
+    DESTINATION_SERVICE, // receives requests
+    DESTINATION_RELAY
 };
 
 struct destination {
@@ -24,8 +24,8 @@ struct destination {
     uint16_t port;
 };
 
-// Parses PORT, :PORT, HOST:PORT or http://HOST[:PORT][/], and https:// for a relay; IPv6 addresses
-// need brackets. Returns NULL, or what is wrong, for destination_explain.
+// Parses PORT, :PORT, HOST:PORT or http:// or https://HOST[:PORT][/]; IPv6 addresses need brackets.
+// Returns NULL, or what is wrong, for destination_explain.
 const char *destination_parse(const char *text, enum destination_use use, struct destination *d);
 
 // Parses HOST[:PORT] of a URL whose scheme has the default port `port`; with 0 a port is required.

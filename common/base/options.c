@@ -47,6 +47,8 @@ static void print_help(struct options *o)
     struct help h;
     help_begin(&h, stdout, NULL);
     help_text(&h, o->help);
+    if (o->help_more)
+        help_text(&h, o->help_more);
     help_end(&h);
     limits_print(stdout, o->limits_of);
     o->exit_status = options_printed(o->program, 0);

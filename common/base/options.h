@@ -12,6 +12,7 @@ enum {
 struct options {
     const char *program;                // in messages: "aditd", "adit http"
     const char *help;                   // ends where the list of limits follows
+    const char *help_more;              // the second part of a long one; NULL: none
     enum limits_of limits_of;           // limits that --limit may set
     const struct option *known;         // ends with OPTIONS_COMMON
     const struct option_advice *advice; // NULL: none

@@ -79,6 +79,16 @@ static const struct row {
         {504, "Gateway Timeout", "ADIT-UPSTREAM-TIMEOUT",
          "adit could not connect to the local service in time, or got no answer in time. Is it "
          "overloaded?"},
+    [ANSWER_UPSTREAM_TLS] =
+        {502, "Bad Gateway", "ADIT-UPSTREAM-TLS",
+         "adit does not accept the local service's certificate, or TLS with it failed otherwise. "
+         "Give adit --upstream-ca FILE or --upstream-tls-verify=false."},
+    [ANSWER_FILE_NOT_FOUND] = {404, "Not Found", "ADIT-FILE-NOT-FOUND",
+                               "There is no such file. Check the path of the URL."},
+    [ANSWER_FILE_FORBIDDEN] = {403, "Forbidden", "ADIT-FILE-FORBIDDEN",
+                               "adit may not read this file. Check its permissions."},
+    [ANSWER_FILE_METHOD] = {405, "Method Not Allowed", "ADIT-FILE-METHOD",
+                            "These are files, to be read by GET and HEAD."},
     [ANSWER_LOOP] = {508, "Loop Detected", "ADIT-LOOP",
                      "The request came back to a hop that had already forwarded it. Forward to "
                      "something else."},
@@ -235,6 +245,8 @@ void answer_make(const struct answer_words *words, char text[static ANSWER_TEXT_
     (void)head_add(head, SLICE("Cache-Control"), SLICE("no-store"));
     (void)head_add(head, SLICE("X-Content-Type-Options"), SLICE("nosniff"));
     (void)head_add(head, SLICE("Adit-Error"), slice_str(r->code));
+    if (r->status == 405)
+        (void)head_add(head, SLICE("Allow"), SLICE("GET, HEAD"));
     if (r->status == 426)
         head->upgrade = SLICE("websocket");
     if (r->status == 503 || r->status == 429)

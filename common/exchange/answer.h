@@ -30,6 +30,11 @@ enum answer {
     ANSWER_UPSTREAM_INVALID,
     ANSWER_UPSTREAM_TOO_LARGE, // a head over a limit; with the code of ANSWER_UPSTREAM_INVALID
     ANSWER_UPSTREAM_TIMEOUT,
+    ANSWER_UPSTREAM_TLS, // its certificate is not accepted, or the handshake failed otherwise
+    // Of a folder that is served.
+    ANSWER_FILE_NOT_FOUND,
+    ANSWER_FILE_FORBIDDEN,
+    ANSWER_FILE_METHOD, // neither GET nor HEAD
     ANSWER_LOOP,
     ANSWERS,
 };

@@ -38,16 +38,16 @@ static bool rewrite(struct http_head *head, const struct origin_rewrite *change,
     return *values;
 }
 
-bool host_rewrite_request(struct http_head *request, const char *public_origin, struct slice host,
-                          char **values)
+bool host_rewrite_request(struct http_head *request, const char *public_origin,
+                          const struct host_rewrite_origin *to, char **values)
 {
     struct origin_rewrite c = {.names = request_names, .name_count = 2};
     struct origin own;
     *values = NULL;
     if (origin_read(slice_str(public_origin), &c.from) == 0 ||
-        !origin_of(SLICE("http"), host, &own))
+        !origin_of(to->scheme, to->host, &own))
         return true;
-    char *origin = origin_text(SLICE("http"), host);
+    char *origin = origin_text(to->scheme, to->host);
     if (!origin)
         return false;
     c.to = slice_str(origin);
@@ -77,13 +77,14 @@ static char **origin_kept(const struct filter *f, const struct exchange *x)
 static bool change(const struct filter *f, const struct exchange *x, struct http_head *head,
                    char **values)
 {
-    const struct slice host = slice_str(container_of(f, struct host_rewrite, filter)->host);
+    const struct host_rewrite *r = container_of(f, struct host_rewrite, filter);
+    const struct host_rewrite_origin own = {r->scheme, slice_str(r->host)};
     char **origin = origin_kept(f, x);
     if (head->status > 0)
-        return host_rewrite_response(head, *origin, host, values);
+        return host_rewrite_response(head, *origin, own.host, values);
     *origin = host_rewrite_public(head);
-    head->authority = host;
-    return *origin && host_rewrite_request(head, *origin, host, values);
+    head->authority = own.host;
+    return *origin && host_rewrite_request(head, *origin, &own, values);
 }
 
 static void on_head(const struct filter *f, struct exchange *x, enum exchange_side from,
@@ -102,9 +103,9 @@ static void on_closed(const struct filter *f, struct exchange *x)
     free(*origin_kept(f, x));
 }
 
-void host_rewrite_init(struct host_rewrite *r, const char *host)
+void host_rewrite_init(struct host_rewrite *r, const char *host, struct slice scheme)
 {
     static const struct filter_ops ops = {
         .memory = sizeof(char *), .head = on_head, .closed = on_closed};
-    *r = (struct host_rewrite){.filter.ops = &ops, .host = host};
+    *r = (struct host_rewrite){.filter.ops = &ops, .host = host, .scheme = scheme};
 }

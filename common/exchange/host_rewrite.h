@@ -15,10 +15,11 @@ enum {
 
 struct host_rewrite {
     struct filter filter;
-    const char *host; // that the service gets
+    const char *host;    // that the service gets
+    struct slice scheme; // by which the service is reached
 };
 
-void host_rewrite_init(struct host_rewrite *r, const char *host);
+void host_rewrite_init(struct host_rewrite *r, const char *host, struct slice scheme);
 
 // The parts, for a caller that sends no request on.
 
@@ -26,10 +27,15 @@ void host_rewrite_init(struct host_rewrite *r, const char *host);
 // host. NULL when out of memory.
 char *host_rewrite_public(const struct http_head *request);
 
-// Rewrites Origin and Referer of a request whose Host becomes `host`. `*values`, to be freed by the
-// caller, must outlive the head. False when out of memory.
-bool host_rewrite_request(struct http_head *request, const char *public_origin, struct slice host,
-                          char **values);
+// The origin that a service sees.
+struct host_rewrite_origin {
+    struct slice scheme, host;
+};
+
+// Rewrites Origin and Referer of a request whose Host becomes `own->host`. `*values`, to be freed
+// by the caller, must outlive the head. False when out of memory.
+bool host_rewrite_request(struct http_head *request, const char *public_origin,
+                          const struct host_rewrite_origin *own, char **values);
 // Rewrites Location and Content-Location of the response, likewise.
 bool host_rewrite_response(struct http_head *response, const char *public_origin, struct slice host,
                            char **values);

@@ -88,8 +88,9 @@ static void suggest(const struct dispatch *d, const char *word, char out[static 
     if (other)
         (void)snprintf(out, SUGGESTION_MAX, ". Did you mean %s %s?", d->program.name, other);
     else if (find_own(d, "http") && !destination_parse(word, DESTINATION_SERVICE, &service))
-        (void)snprintf(out, SUGGESTION_MAX, ". To expose a service: %s http %s:%u", d->program.name,
-                       service.host, (unsigned)service.port);
+        (void)snprintf(out, SUGGESTION_MAX, ". To expose a service: %s http %s%s:%u",
+                       d->program.name, service.tls ? "https://" : "", service.host,
+                       (unsigned)service.port);
 }
 
 static int unknown_command(const struct dispatch *d, const char *word)

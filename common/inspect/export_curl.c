@@ -144,10 +144,9 @@ static void put_url(struct curl *c)
 {
     const struct http_head *head = &c->request.head;
     struct buf url = {0};
-    bool secure = slice_eq(c->x->scheme, SLICE("https")) && !c->request.may_rewrite_host;
     // --upload-file appends the name of the file to a path that ends with a slash.
     bool plain = is_plain_target(head->target) && !c->is_empty_upload;
-    struct slice start = secure ? SLICE("https://") : SLICE("http://");
+    struct slice start = c->request.https ? SLICE("https://") : SLICE("http://");
     c->ok = c->ok && buf_append(&url, start.p, start.len) &&
             buf_append(&url, head->authority.p, head->authority.len) &&
             (plain ? buf_append(&url, head->target.p, head->target.len) : buf_append(&url, "/", 1));
@@ -222,6 +221,8 @@ static void put_command(struct curl *c)
     }
     if (c->is_head && c->has_data)
         put(c, SLICE(" --max-time 10"));
+    if (c->request.socket.len > 0)
+        put_option(c, SLICE("--unix-socket"), c->request.socket);
     put_url(c);
     put_headers(c);
     put(c, SLICE("\n"));

@@ -139,7 +139,9 @@ static bool make_as_service_got(struct export_request *r, const struct record_ex
     struct http_head *head = &r->head;
     const struct field *own = head_find(head, SLICE("host"));
     struct slice name = own ? own->name : SLICE("Host");
-    struct slice host = x->host.len > 0 ? x->host : own ? own->value : x->upstream;
+    struct slice host = x->host.len > 0 ? x->host
+                        : own           ? own->value
+                                        : recorded_service_of(x).authority;
     if (slice_eq(x->program, SLICE("adit proxy")) && !forward(r, x))
         return false;
     r->may_rewrite_host = true;
@@ -202,6 +204,8 @@ static const char *objection_to(const struct record_exchange *x, enum export_vie
         return "a relay does not know what the service got: export it where the agent runs";
     if (view == EXPORT_AS_SERVICE_GOT && x->upstream.len == 0)
         return "it reached no service";
+    if (view == EXPORT_AS_SERVICE_GOT && recorded_service_of(x).is_folder)
+        return "it went to a folder of files, which curl does not ask over HTTP";
     if (x->upstream.len == 0 && x->host.len == 0)
         return "it named no host, and reached no service"; // curl would take a host from the target
     return NULL;
@@ -221,7 +225,11 @@ const char *export_request_make(struct export_request *r, const struct record_ex
         return objection;
     head->method = x->method;
     head->target = x->target;
-    head->authority = view == EXPORT_AS_SERVICE_GOT || x->host.len == 0 ? x->upstream : x->host;
+    const struct recorded_service service = recorded_service_of(x);
+    bool to_service = view == EXPORT_AS_SERVICE_GOT;
+    head->authority = to_service || x->host.len == 0 ? service.authority : x->host;
+    r->socket = to_service ? service.socket : (struct slice){0};
+    r->https = to_service ? service.https : slice_eq(x->scheme, SLICE("https"));
     head->minor_version = slice_eq(x->protocol, SLICE("HTTP/1.0")) ? 0 : 1;
     bool ok =
         record_add_fields(head, x->request_head) &&

@@ -19,6 +19,8 @@ struct export_request {
     struct buf target; // memory of a target that differs from the recorded one
     char digits[24], length[24];
     char forwarded[FIELDS_SCRATCH];
+    struct slice socket;   // the path of the Unix socket that the service listens on; empty: none
+    bool https;            // it is sent over TLS
     bool chunked;          // the body is sent in chunks, even an empty one
     bool lacks_via;        // the service got an element of Via that the record does not have
     bool may_rewrite_host; // --host-header may have given the service another Host

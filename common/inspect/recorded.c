@@ -59,9 +59,26 @@ bool recorded_lacks_host(const struct record_exchange *x)
     return x->host.len > 0 && !recorded_has_field(x->request_head, SLICE("host"));
 }
 
+struct recorded_service recorded_service_of(const struct record_exchange *x)
+{
+    static const struct slice https = {"https://", 8};
+    static const struct slice file = {"file:", 5};
+    static const struct slice socket = {"unix:", 5};
+    struct recorded_service s = {.authority = x->upstream};
+    s.https = slice_ibegins(x->upstream, https);
+    s.is_folder = slice_ibegins(x->upstream, file);
+    if (s.https)
+        s.authority = slice_of(x->upstream.p + https.len, x->upstream.len - https.len);
+    if (slice_ibegins(x->upstream, socket))
+        s.socket = slice_of(x->upstream.p + socket.len, x->upstream.len - socket.len);
+    if (s.is_folder || s.socket.len > 0)
+        s.authority = SLICE("localhost");
+    return s;
+}
+
 bool recorded_url(struct buf *out, const struct record_exchange *x)
 {
-    struct slice host = x->host.len > 0 ? x->host : x->upstream;
+    struct slice host = x->host.len > 0 ? x->host : recorded_service_of(x).authority;
     bool slash = x->target.len > 0 && x->target.p[0] == '/';
     bool secure = slice_eq(x->scheme, SLICE("https"));
     if (!authority_is_valid(host))

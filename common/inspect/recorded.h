@@ -27,6 +27,15 @@ bool recorded_lacks_host(const struct record_exchange *x);
 // or invalid host becomes unknown.invalid. False: out of memory.
 bool recorded_url(struct buf *out, const struct record_exchange *x);
 
+// The service that an exchange went to, as its column names it: HOST:PORT, https://HOST:PORT,
+// unix:/PATH or file:///FOLDER.
+struct recorded_service {
+    struct slice authority; // "localhost" for a socket or a folder; empty: it reached no service
+    struct slice socket;    // the path of a Unix socket; empty: none
+    bool https, is_folder;
+};
+struct recorded_service recorded_service_of(const struct record_exchange *x);
+
 // Forwarded, X-Forwarded-For, -Proto and -Host: a relay replaces the visitor's own.
 bool recorded_is_forwarding_field(struct slice name);
 // The last element of a Via when an adit program added it ("1.1 adit-…"), else empty.

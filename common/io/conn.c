@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "common/base/limits.h"
 #include "conn_internal.h"
@@ -214,8 +215,11 @@ void conn_on_closed(struct conn *c, void (*on_closed)(void *arg), void *arg)
 // A socket that connects, or a libuv error.
 static int connecting_socket(const struct sockaddr *addr)
 {
-    bool v4 = addr->sa_family == AF_INET;
-    socklen_t len = v4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    socklen_t len = sizeof(struct sockaddr_in6);
+    if (addr->sa_family == AF_INET)
+        len = sizeof(struct sockaddr_in);
+    else if (addr->sa_family == AF_UNIX)
+        len = sizeof(struct sockaddr_un);
     int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;

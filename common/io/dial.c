@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include "common/base/limits.h"
 
 enum {
     ADDRESSES_MAX = 8,
-    STAGGER_MS = 250 // Connection Attempt Delay (RFC 8305 §5)
+    STAGGER_MS = 250, // Connection Attempt Delay (RFC 8305 §5)
+    BACKLOG_MS = 20   // before a Unix socket whose backlog is full is tried again
 };
 
 struct attempt {
@@ -56,7 +58,7 @@ static void finish(struct dial *d, struct conn *c, int error)
     void (*done)(void *ctx, struct conn *conn, int status) = d->done;
     void *ctx = d->ctx;
     d->target->failed_at[0] = 0;
-    if (error && d->source)
+    if (error && d->source && d->source->addr.ss_family != AF_UNIX)
         address_text(&d->source->addr, d->target->failed_at);
     (void)snprintf(d->target->tls_failure, sizeof(d->target->tls_failure), "%s",
                    d->tls_failure ? d->tls_failure : "");
@@ -177,6 +179,16 @@ static void on_failed(struct conn *c, int error)
 
 static const struct conn_ops dial_ops = {.failed = on_failed, .connected = on_connected};
 
+// A Unix socket whose backlog is full refuses at once, where TCP would wait: waits instead.
+static bool retry_later(struct dial *d, int error)
+{
+    if (error != UV_EAGAIN || !d->target->path[0])
+        return false;
+    d->next--;
+    timeout_start(d->loop, &d->stagger, BACKLOG_MS, on_stagger);
+    return true;
+}
+
 // Starts the next attempt. Earlier ones go on, and the first to connect wins.
 static void try_next(struct dial *d)
 {
@@ -190,6 +202,8 @@ static void try_next(struct dial *d)
             timeout_start(d->loop, &d->stagger, STAGGER_MS, on_stagger);
             return;
         }
+        if (retry_later(d, error))
+            return;
         note_error(d, a, error);
     }
     if (d->running == 0)
@@ -280,10 +294,19 @@ static bool add_literal(struct dial *d)
     return true;
 }
 
+static void add_unix(struct dial *d)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    memcpy(at.sun_path, d->target->path, strnlen(d->target->path, sizeof(at.sun_path) - 1));
+    add_address(d, (struct sockaddr *)&at, sizeof(at));
+}
+
 static void on_task(struct loop_task *task)
 {
     struct dial *d = container_of(task, struct dial, task);
-    if (destination_is_localhost(d->target->host)) {
+    if (d->target->path[0]) {
+        add_unix(d);
+    } else if (destination_is_localhost(d->target->host)) {
         add_loopbacks(d);
     } else if (!add_literal(d)) {
         char service[8];
@@ -326,4 +349,14 @@ void dial_cancel(struct dial *d)
 {
     if (d)
         dial_free(d);
+}
+
+void dial_target_name(const struct dial_target *target, char out[static DIAL_NAME_MAX])
+{
+    char at[AUTHORITY_MAX];
+    (void)authority_text(target->host, target->port, at);
+    if (target->path[0])
+        (void)snprintf(out, DIAL_NAME_MAX, "unix:%s", target->path);
+    else
+        (void)snprintf(out, DIAL_NAME_MAX, "%s%s", target->tls ? "https://" : "", at);
 }

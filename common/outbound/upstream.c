@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 // An origin, and the making of its requests.
 #include "upstream.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include "upstream_internal.h"
+
+enum {
+    HTTPS_PORT = 443
+};
 
 static bool attach(struct outbound *o, struct exchange *x, enum answer *why)
 {
@@ -22,6 +27,17 @@ static bool attach(struct outbound *o, struct exchange *x, enum answer *why)
 
 static const struct outbound_ops outbound_ops = {attach};
 
+void upstream_authority(const struct dial_target *target, char out[static AUTHORITY_MAX])
+{
+    if (target->path[0]) {
+        (void)snprintf(out, AUTHORITY_MAX, "localhost");
+        return;
+    }
+    size_t len = authority_text(target->host, target->port, out);
+    if (target->tls && target->port == HTTPS_PORT)
+        out[len - (sizeof(":443") - 1)] = 0;
+}
+
 void upstream_init(struct upstream *u, struct loop *l, const struct dial_target *target)
 {
     const struct upstream_trust unknown = {.closes_ms = UINT32_MAX,
@@ -31,7 +47,8 @@ void upstream_init(struct upstream *u, struct loop *l, const struct dial_target 
                            .target = *target,
                            .idle_ms = LIMIT_POOL_IDLE_MS,
                            .trust = {unknown, unknown}};
-    (void)authority_text(target->host, target->port, u->name);
+    dial_target_name(target, u->name);
+    upstream_authority(target, u->authority);
 }
 
 void upstream_deinit(struct upstream *u)

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The outbound to an HTTP/1.1 origin: one request at a time on a connection, and a bounded pool of
-// idle connections.
+// The outbound to an HTTP/1.1 origin, over TCP, TLS or a Unix socket: one request at a time on a
+// connection, and a bounded pool of idle connections.
 #pragma once
 #include "common/exchange/outbound.h"
 #include "common/io/dial.h"
-#include "proto/http/authority.h"
 #include "proto/list.h"
 
 struct upstream_idle;
@@ -32,7 +31,8 @@ struct upstream {
     struct outbound outbound;
     struct loop *loop;
     struct dial_target target;
-    char name[AUTHORITY_MAX]; // HOST:PORT, for people
+    char name[DIAL_NAME_MAX];      // for people and the record: dial_target_name
+    char authority[AUTHORITY_MAX]; // for Host: HOST:PORT, without https' own port
     // Of the PROXY protocol's header at the start of each connection, which then serves one
     // visitor; 0: none.
     unsigned proxy_version;
@@ -46,5 +46,7 @@ struct upstream {
 };
 
 void upstream_init(struct upstream *u, struct loop *l, const struct dial_target *target);
+// Writes the Host by which the origin knows itself: "localhost" for a Unix socket.
+void upstream_authority(const struct dial_target *target, char out[static AUTHORITY_MAX]);
 // Closes the idle connections.
 void upstream_deinit(struct upstream *u);

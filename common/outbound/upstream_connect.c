@@ -39,6 +39,14 @@ static void use_conn(struct upstream_request *r, struct conn *c)
     upstream_request_update(r);
 }
 
+// The place at which a dial failed.
+static const char *place_of(const struct dial_target *target)
+{
+    if (target->failed_at[0])
+        return target->failed_at;
+    return target->path[0] ? target->path : target->host;
+}
+
 static void on_dialed(void *ctx, struct conn *c, int error)
 {
     struct upstream_request *r = ctx;
@@ -53,9 +61,12 @@ static void on_dialed(void *ctx, struct conn *c, int error)
     }
     const struct dial_target *target = &r->upstream->target;
     (void)snprintf(r->h.endpoint.x->facts.detail, sizeof(r->h.endpoint.x->facts.detail),
-                   "%.85s: %.72s", target->failed_at[0] ? target->failed_at : target->host,
+                   "%.85s: %.72s", place_of(target),
                    target->tls_failure[0] ? target->tls_failure : uv_strerror(error));
-    upstream_request_refuse(r, answer_of_uv(error));
+    enum answer answer = answer_of_uv(error);
+    bool handshake =
+        target->tls_failure[0] && answer != ANSWER_BUSY && answer != ANSWER_UPSTREAM_TIMEOUT;
+    upstream_request_refuse(r, handshake ? ANSWER_UPSTREAM_TLS : answer);
 }
 
 static void send_proxy_header(struct upstream_request *r)

@@ -22,7 +22,7 @@ static bool write_head(struct upstream_request *r, const struct http_head *reque
     struct http_head head;
     head_copy(&head, request);
     if (head.authority.len == 0) // HTTP/1.0 does not require Host
-        head.authority = slice_str(r->upstream->name);
+        head.authority = slice_str(r->upstream->authority);
     bool ok = add_hop_fields(&head, r->h.chunked, upstream_pool_keeps(r->upstream, &r->use));
     size_t len = ok ? http1_write_request(NULL, 0, &head) : 0;
     char *out = ok ? buf_reserve(&r->waiting, len) : NULL;

@@ -89,9 +89,12 @@ def test_a_slip_is_told_with_what_was_meant(tmp_path, line, told):
     "0": "a port is a number from 1 to 65535: 0", "99999": "a port is a number from 1 to 65535: 999",
     "8080a": "a port is a number from 1 to 65535", "-1": "a port is a number from 1 to 65535: -1",
     "localhost": "a port is missing: write HOST:PORT, or http://HOST for port 80: localhost",
-    "https://localhost:8443": "https to a service is not supported yet: use http://",
-    "file:///srv": "files are not served: start a web server for them", "": "it is empty: write a",
-    "8080/path": "leave out what follows the host and port", "ftp://x": "only http:// leads",
+    "https://localhost:99999": "a port is a number from 1 to 65535: https://localhost:99999",
+    "file://./dist": "a folder is given by its whole path: file:///srv/site", "": "it is empty: write",
+    "./dist": "a folder is given by its whole path", r"C:\site": "a folder is given by its whole path",
+    "dist/app.sock/": "leave out what follows", "/run/app.sock": "a Unix socket is given by its whole",
+    "unix:": "the path of a socket is missing: unix:/run/app.sock",
+    "8080/path": "leave out what follows the host and port", "ftp://x": "only http://, https://, unix:",
     "http:/localhost": "http: needs two slashes after it",
 }.items(), ids=lambda text: text[:30] or "empty")
 def test_a_service_is_refused_for_its_true_reason(tmp_path, service, told):
@@ -109,7 +112,7 @@ NGROK = ["authtoken", "region", "config", "log", "log-format", "log-level", "sch
          "web-addr", "metadata", "description", "traffic-policy-file", "pooling-enabled", "basic-auth",
          "oauth", "oidc", "saml", "cidr-allow", "cidr-deny", "mutual-tls-cas", "verify-webhook",
          "circuit-breaker", "compression", "websocket-tcp-converter", "request-header-add",
-         "response-header-remove", "upstream-tls-verify", "upstream-protocol",
+         "response-header-remove", "upstream-protocol",
          "binding", "crt", "key"]
 
 

@@ -41,7 +41,8 @@ def table(command):
     """The options in the sources' tables, without dashes."""
     entries = set(ENTRY.findall((ROOT / SOURCES[command]).read_text()))
     if command in (("adit", "http"), ("adit", "proxy"), ("aditd",)):
-        for file in ("common/base/options.h", "common/record/write/record_options.h"):
+        shared = ["common/base/options.h", "common/record/write/record_options.h"]
+        for file in shared + ["client/cmd/service_options.h"] * (command[0] == "adit"):
             entries |= set(re.findall(r'"([\w-]+)", (?:no|required|optional)_argument',
                                       (ROOT / file).read_text().replace("\\\n", "")))
     elif command != ("adit", "config"):

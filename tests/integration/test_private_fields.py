@@ -86,7 +86,8 @@ def goes_on(peer, visitor):
 @pytest.mark.parametrize("status, code", [
     (502, "ADIT-UPSTREAM-REFUSED"), (502, "ADIT-UPSTREAM-UNREACHABLE"),
     (502, "ADIT-UPSTREAM-CLOSED"), (502, "ADIT-UPSTREAM-INVALID"), (504, "ADIT-UPSTREAM-TIMEOUT"),
-    (503, "ADIT-TOO-MANY-STREAMS"), (508, "ADIT-LOOP")])
+    (502, "ADIT-UPSTREAM-TLS"), (404, "ADIT-FILE-NOT-FOUND"), (403, "ADIT-FILE-FORBIDDEN"),
+    (405, "ADIT-FILE-METHOD"), (503, "ADIT-TOO-MANY-STREAMS"), (508, "ADIT-LOOP")])
 def test_what_an_agent_may_say_does(relay, hostile, status, code):
     visitor, stream = ask(relay, hostile)
     hostile.answer(stream, b"told", status, [("adit-error", code)])

@@ -95,7 +95,7 @@ def test_a_service_may_be_written_in_several_ways(tmp_path, url, to):
 
 
 @pytest.mark.parametrize("args, says", [
-    ([], "--url"), (["--url"], "needs a value"), (["--url", "https://localhost:1"], "https"),
+    ([], "--url"), (["--url"], "needs a value"), (["--url", "ftp://localhost:1"], "https://"),
     (["--url", "http://localhost:1/path"], "path"), (["--url", "http://localhost/?q"], "path"),
     (["--url", "http://"], "http://localhost:5000"), (["--url", "http://a:b"], "a:b"),
     (["--url", "http://user@a"], "user or password"), (["--url", "ftp://a"], "only http"),

@@ -227,7 +227,7 @@ def test_it_goes_as_often_as_asked_and_each_is_recorded(own):
     (["last", "--method", "A B"], "A B"), (["last", "--method", "CONNECT"], "CONNECT"),
     (["last", "--path", "x"], "--path"), (["last", "--path", "/a b"], "/a b"),
     (["last", "--path", "/a#b"], "/a#b"), (["last", "--path", "/\r\nX: y"], "--path"),
-    (["last", "--to", "https://localhost"], "https"), (["last", "--to", "x"], "--to"),
+    (["last", "--to", "ftp://localhost"], "https://"), (["last", "--to", "x"], "--to"),
     (["last", "--to", "http://localhost/x"], "path"), (["last", "--header", "x"], "--header"),
     (["last", "--header", ": x"], "--header"), (["last", "--header", "a b: x"], "--header"),
     (["last", "--header", "a: x\r\ny: z"], "--header"), (["last", "--header", "a: \x1b[2J"], ": a\n"),

@@ -58,19 +58,13 @@ def test_every_place_refuses_the_same_in_the_same_words(tmp_path, text):
     words = {place: said([arg.format(text) for arg in args], tmp_path)
              for place, args in PLACES.items()}
     for relay, service in (("only http:// and https:// lead to a relay",
-                            "only http:// leads to a service"),
+                            "only http://, https://, unix: and file:// lead to a service"),
                            ("write https://HOST or http://HOST, or HOST:PORT",
                             "write HOST:PORT, or http://HOST for port 80")):
         words["relay"] = words["relay"].replace(relay, service)
     assert len(set(words.values())) == 1, words
     assert REFUSED[text] in words["http"]
     assert "pa55word" not in words["http"]
-
-
-def test_https_to_a_service_is_refused_as_not_there_yet(tmp_path):
-    for place in ("http", "proxy", "replay"):
-        args = [arg.format("https://localhost") for arg in PLACES[place]]
-        assert "https to a service is not supported yet" in said(args, tmp_path)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -103,7 +103,7 @@ static void add_filters(void)
         filter_chain_add(&program.filters, &program.holder);
     if (!sim_maybe(4))
         return;
-    host_rewrite_init(&program.host_rewrite, program.upstream.name);
+    host_rewrite_init(&program.host_rewrite, program.upstream.authority, SLICE("http"));
     filter_chain_add(&program.filters, &program.host_rewrite.filter);
 }
 

@@ -121,7 +121,7 @@ static void its_service_is_its_own(void **state)
 {
     struct fixture *f = make("blue");
     (void)state;
-    assert_string_equal(f->bindings.list[0].upstream.name, "localhost:8080");
+    assert_string_equal(f->bindings.list[0].outbound.upstream.name, "localhost:8080");
     assert_ptr_equal(f->worker.observer, &f->bindings.list[BINDINGS_MAX - 1].watch.observer);
     end(f);
 }

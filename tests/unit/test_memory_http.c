@@ -73,7 +73,7 @@ static void open_site(bool proxied)
     upstream_init(&site.upstream, &site.o->loop, &target);
     site.filters = (struct filter_chain){0};
     forward_init(&site.forward, "adit-0123456789abcdef");
-    host_rewrite_init(&site.host_rewrite, "service");
+    host_rewrite_init(&site.host_rewrite, "service", SLICE("http"));
     filter_chain_add(&site.filters, &site.forward.filter);
     filter_chain_add(&site.filters, &site.host_rewrite.filter);
     site.edges = (struct edge_set){.loop = &site.o->loop,

@@ -303,7 +303,8 @@ static void trial_of_a_rewrite(void *ctx)
     assert_true(head_add(&response, SLICE("Location"), SLICE("http://localhost:80/a")));
     char *origin = host_rewrite_public(&request);
     const struct slice host = SLICE("localhost:80");
-    bool asked = origin && host_rewrite_request(&request, origin, host, &values[0]);
+    const struct host_rewrite_origin own = {SLICE("http"), host};
+    bool asked = origin && host_rewrite_request(&request, origin, &own, &values[0]);
     bool answered = origin && host_rewrite_response(&response, origin, host, &values[1]);
     (void)failing_memory_end();
     assert_true(failing_memory_has_failed() || (asked && answered));

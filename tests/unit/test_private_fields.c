@@ -108,6 +108,10 @@ static void an_agent_answers_itself_with_few_codes_and_their_statuses(void **sta
                                             ANSWER_UPSTREAM_INVALID,
                                             ANSWER_UPSTREAM_TOO_LARGE,
                                             ANSWER_UPSTREAM_TIMEOUT,
+                                            ANSWER_UPSTREAM_TLS,
+                                            ANSWER_FILE_NOT_FOUND,
+                                            ANSWER_FILE_FORBIDDEN,
+                                            ANSWER_FILE_METHOD,
                                             ANSWER_BUSY,
                                             ANSWER_LOOP};
     (void)state;
