@@ -104,6 +104,8 @@ enum {
     LIMIT_TICKET_KEY_MS =
         60 * 60 * 1000, // a key seals TLS session tickets, then opens them as long
 
+    LIMIT_TLS_LOOK_MS = 10 * 1000, // from one look at the files of certificates to the next
+
     LIMIT_HALF_CLOSED_MS = 60 * 1000, // of an upgraded stream: the service has ended, the visitor
                                       // sends nothing
 

@@ -122,6 +122,7 @@ struct transport_tls {
     struct tls_wire wire;
     struct tls_client *client; // NULL: a server, or adopted
     char *name;                // that a client asks for; NULL: none
+    char *covered;             // the last host that the certificate shown is for; NULL: none yet
     char *detail;              // what `error` means; NULL: nothing to add
     int error;                 // the handshake or a record failed: nothing is read or written
     size_t held;               // bytes whose records are in `wire`: the next writev's first ones

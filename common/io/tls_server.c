@@ -55,7 +55,7 @@ static int on_passphrase(char *out, int cap, int writing, void *arg)
     return -1;
 }
 
-static bool load(SSL_CTX *c, const struct tls_server_options *o, char why[static TLS_WHY_MAX])
+static bool load(SSL_CTX *c, const struct tls_pair_files *o, char why[static TLS_WHY_MAX])
 {
     bool asked = false;
     if (SSL_CTX_use_certificate_chain_file(c, o->chain_file) != 1) {
@@ -104,7 +104,7 @@ struct tls_server *tls_server_new(const struct tls_server_options *options, uint
     if (!s)
         return NULL;
     s->context = tls_context_new(TLS_server_method(), why);
-    if (!s->context || !set_tickets(s, now_ms) || !load(s->context, options, why) ||
+    if (!s->context || !set_tickets(s, now_ms) || !load(s->context, options->pairs, why) ||
         !tls_alpn_encode(options->alpn, s->alpn, &s->alpn_len, why)) {
         tls_server_free(s);
         return NULL;
@@ -118,6 +118,20 @@ struct tls_server *tls_server_new(const struct tls_server_options *options, uint
 void tls_server_tick(struct tls_server *s, uint64_t now_ms)
 {
     tls_tickets_tick(s->tickets, now_ms);
+}
+
+void tls_server_reload(struct tls_server *s, bool all, tls_told *told, void *ctx)
+{
+    (void)s;
+    (void)all;
+    (void)told;
+    (void)ctx;
+}
+
+bool tls_server_covers(const struct tls_server *s, const char *name)
+{
+    X509 *x = SSL_CTX_get0_certificate(s->context);
+    return X509_check_host(x, name, 0, 0, NULL) == 1 || X509_check_ip_asc(x, name, 0) == 1;
 }
 
 void tls_server_free(struct tls_server *s)
