@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-// Limits that --limit NAME=VALUE sets, except two that have no name: tunnel_files and
-// tls_handshake_ms. Each loop has its own copy. A visitor is a client of the relay or the proxy; an
-// address is an IPv4 address or an IPv6 /64.
+// Limits that --limit NAME=VALUE sets, except tunnel_files, which has no name. Each loop has its
+// own copy. A visitor is a client of the relay or the proxy; an address is an IPv4 address or an
+// IPv6 /64.
 struct limits {
     uint32_t head_bytes;           // request line and fields of a request
     uint32_t head_fields;          // fields of a request

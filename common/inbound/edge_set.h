@@ -13,7 +13,7 @@ struct edge;
 struct edge_set {
     struct loop *loop;
     struct inbound_handler handler;
-    const char *scheme; // of the connections, unless a trusted proxy names another
+    const char *scheme; // of connections without TLS, unless a trusted proxy names another
     const struct exchange_observer *observer; // of all exchanges; may be NULL
     const struct trusted_proxies *trusted;    // NULL: none
     struct exchange_ids ids;                  // of the exchanges
