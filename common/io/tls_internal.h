@@ -70,6 +70,8 @@ bool tls_alpn_encode(const char *list, uint8_t out[static TLS_ALPN_MAX], size_t 
                      char why[static TLS_WHY_MAX]);
 // Whether an encoded list has a protocol.
 bool tls_alpn_has(const uint8_t *list, size_t list_len, struct slice protocol);
+// The first reason in OpenSSL's queue of errors, which is emptied; a static text.
+const char *tls_reason(void);
 // Writes "WHAT FILE: reason" after OpenSSL failed to load it, and empties OpenSSL's queue of
 // errors.
 void tls_explain_file(char why[static TLS_WHY_MAX], const char *what, const char *path);
