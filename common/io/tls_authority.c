@@ -255,6 +255,7 @@ bool tls_authority_permits(const struct tls_authority *a, X509 *leaf)
 {
     NAME_CONSTRAINTS *permitted =
         X509_get_ext_d2i(a->certificate, NID_name_constraints, NULL, NULL);
+    (void)X509_check_purpose(leaf, -1, 0); // has OpenSSL note the names that are compared
     bool permits = !permitted || NAME_CONSTRAINTS_check(leaf, permitted) == X509_V_OK;
     NAME_CONSTRAINTS_free(permitted);
     return permits;
