@@ -216,6 +216,17 @@ def test_what_a_trusted_proxy_has_by_https_is_not_redirected(tmp_path, made):
         assert visitor.fetch("GET", HEALTH, [("X-Forwarded-Proto", "http")]).status == 308
 
 
+def test_all_addresses_are_those_of_both_families(tmp_path, made):
+    """As the default listeners have it, without --listen."""
+    authority, pair, _ = made
+    with TlsRelay(tmp_path, "--listen", ":0", pairs=[pair], authority=authority) as relay:
+        port = int(relay.wait_for(r"listening on https://\[::\]:(\d+)$")[1])
+        for host in ("127.0.0.1", "::1"):
+            relay.address = (host, port)
+            with relay.visit(DOMAIN) as visitor:
+                assert visitor.fetch("GET", HEALTH).status == 200
+
+
 def challenge(relay, token):
     with relay.visit_plain(f"any.{DOMAIN}") as visitor:
         return visitor.fetch("GET", f"/.well-known/acme-challenge/{token}")
