@@ -112,7 +112,7 @@ static X509 *certify_self(EVP_PKEY *key, const struct tls_authority_scope *scope
                    tag[2], tag[3]);
     constraints(scope, permitted);
     int64_t begins_s = now_s - DAY_S; // clocks differ
-    X509 *x = draft(key, name, begins_s, now_s + TLS_AUTHORITY_YEARS * 365 * DAY_S);
+    X509 *x = draft(key, name, begins_s, now_s + DAY_S * 365 * TLS_AUTHORITY_YEARS);
     if (x && X509_set_issuer_name(x, X509_get_subject_name(x)) &&
         add_extension(x, x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
         add_extension(x, x, NID_key_usage, "critical,keyCertSign,cRLSign") &&
