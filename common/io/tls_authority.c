@@ -21,7 +21,7 @@ enum {
     TEXT_MAX = 3 * TLS_NAME_MAX + 256
 };
 
-static const int64_t YEAR_S = (int64_t)365 * 24 * 60 * 60;
+static const int64_t DAY_S = (int64_t)24 * 60 * 60;
 
 static bool add_extension(X509 *x, X509 *issuer, int kind, const char *value)
 {
@@ -111,8 +111,8 @@ static X509 *certify_self(EVP_PKEY *key, const struct tls_authority_scope *scope
     (void)snprintf(name, sizeof(name), "adit development CA %02x%02x%02x%02x", tag[0], tag[1],
                    tag[2], tag[3]);
     constraints(scope, permitted);
-    int64_t begins_s = now_s - 24 * 60 * 60; // clocks differ
-    X509 *x = draft(key, name, begins_s, now_s + TLS_AUTHORITY_YEARS * YEAR_S);
+    int64_t begins_s = now_s - DAY_S; // clocks differ
+    X509 *x = draft(key, name, begins_s, now_s + DAY_S * 365 * TLS_AUTHORITY_YEARS);
     if (x && X509_set_issuer_name(x, X509_get_subject_name(x)) &&
         add_extension(x, x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
         add_extension(x, x, NID_key_usage, "critical,keyCertSign,cRLSign") &&

@@ -180,7 +180,8 @@ static bool read_chain(BIO *from, struct tls_cert *c, const char **reason)
         if (sk_X509_num(c->chain) + 1 < TLS_CHAIN_MAX && sk_X509_push(c->chain, next) > 0)
             continue;
         X509_free(next);
-        *reason = "it holds more certificates than a chain has";
+        *reason = "it holds more than 10 certificates";
+        _Static_assert(TLS_CHAIN_MAX == 10, "the message says so");
         return false;
     }
     unsigned long error = ERR_peek_last_error();
@@ -223,60 +224,92 @@ static bool parse_key(struct tls_cert *c, struct slice text, const struct tls_pa
     return false;
 }
 
-static bool digest_files(struct tls_cert *c, struct slice chain, struct slice key)
+// The bytes of both files.
+struct texts {
+    struct slice chain, key;
+    bool key_seen_by_all;
+};
+
+static void free_texts(struct texts *t)
+{
+    if (t->key.p)
+        OPENSSL_cleanse((char *)(uintptr_t)t->key.p, t->key.len);
+    free((char *)(uintptr_t)t->chain.p);
+    free((char *)(uintptr_t)t->key.p);
+}
+
+static bool read_text(struct slice *text, const char *what, const char *path, struct stat *st,
+                      char why[static TLS_WHY_MAX])
+{
+    char *bytes = NULL;
+    const char *reason = private_read(path, TLS_FILE_MAX, &bytes, &text->len, st);
+    text->p = bytes;
+    return !reason || explain(why, what, path, reason);
+}
+
+static bool read_texts(struct texts *t, const struct tls_pair_files *files,
+                       char why[static TLS_WHY_MAX])
+{
+    struct stat st;
+    if (!read_text(&t->chain, "certificate file", files->chain_file, &st, why) ||
+        !read_text(&t->key, "key file", files->key_file, &st, why))
+        return false;
+    t->key_seen_by_all = st.st_mode & S_IROTH;
+    return !(st.st_mode & (S_IWGRP | S_IWOTH)) ||
+           explain(why, "key file", files->key_file, "others may write it: chmod go-w it");
+}
+
+static bool digest_texts(const struct texts *t, uint8_t id[static TLS_DIGEST_BYTES])
 {
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
     bool done = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) &&
-                EVP_DigestUpdate(digest, chain.p, chain.len + 1) && // with the NUL between the two
-                EVP_DigestUpdate(digest, key.p, key.len) &&
-                EVP_DigestFinal_ex(digest, c->files_id, NULL);
+                EVP_DigestUpdate(digest, t->chain.p, t->chain.len + 1) && // a NUL between the two
+                EVP_DigestUpdate(digest, t->key.p, t->key.len) &&
+                EVP_DigestFinal_ex(digest, id, NULL);
     EVP_MD_CTX_free(digest);
     return done;
 }
 
-static bool read_pair(struct tls_cert *c, SSL *probe, const struct tls_pair_files *files,
-                      char why[static TLS_WHY_MAX])
+static bool parse(struct tls_cert *c, SSL *probe, const struct texts *t,
+                  const struct tls_pair_files *files, char why[static TLS_WHY_MAX])
 {
-    char *chain = NULL;
-    char *key = NULL;
-    size_t chain_len = 0;
-    size_t key_len = 0;
-    struct stat st;
-    bool done = false;
-    const char *reason = private_read(files->chain_file, TLS_FILE_MAX, &chain, &chain_len, &st);
-    if (reason) {
-        (void)explain(why, "certificate file", files->chain_file, reason);
-    } else if (parse_chain(c, probe, slice_of(chain, chain_len), files->chain_file, why)) {
-        reason = private_read(files->key_file, TLS_FILE_MAX, &key, &key_len, &st);
-        if (!reason && (st.st_mode & (S_IWGRP | S_IWOTH)))
-            reason = "others may write it: chmod go-w it";
-        c->key_seen_by_all = st.st_mode & S_IROTH;
-        if (reason)
-            (void)explain(why, "key file", files->key_file, reason);
-        else if (parse_key(c, slice_of(key, key_len), files, why))
-            done = (tls_cert_use(probe, c) &&
-                    digest_files(c, slice_of(chain, chain_len), slice_of(key, key_len))) ||
-                   explain(why, "certificate file", files->chain_file, tls_reason());
-    }
-    if (key)
-        OPENSSL_cleanse(key, key_len);
-    free(key);
-    free(chain);
-    return done;
+    return parse_chain(c, probe, t->chain, files->chain_file, why) &&
+           parse_key(c, t->key, files, why) &&
+           (tls_cert_use(probe, c) ||
+            explain(why, "certificate file", files->chain_file, tls_reason()));
 }
 
 struct tls_cert *tls_cert_read(SSL_CTX *context, const struct tls_pair_files *files,
-                               char why[static TLS_WHY_MAX])
+                               const struct tls_cert *known, char why[static TLS_WHY_MAX])
 {
-    (void)snprintf(why, TLS_WHY_MAX, "certificate file %s: no memory", files->chain_file);
+    struct texts texts = {0};
+    uint8_t id[TLS_DIGEST_BYTES];
+    struct tls_cert *c = NULL;
+    SSL *probe = NULL;
+    bool done = false;
     ERR_clear_error();
-    struct tls_cert *c = calloc(1, sizeof(*c));
-    SSL *probe = c ? SSL_new(context) : NULL;
-    if (probe && read_pair(c, probe, files, why)) {
-        SSL_free(probe);
-        return c;
+    if (!read_texts(&texts, files, why))
+        goto cleanup;
+    (void)snprintf(why, TLS_WHY_MAX, "certificate file %s: no memory", files->chain_file);
+    if (!digest_texts(&texts, id))
+        goto cleanup;
+    if (known && memcmp(id, known->files_id, sizeof(id)) == 0) {
+        c = (struct tls_cert *)(uintptr_t)known;
+        done = true;
+        goto cleanup;
     }
+    c = calloc(1, sizeof(*c));
+    probe = c ? SSL_new(context) : NULL;
+    done = probe && parse(c, probe, &texts, files, why);
+    if (done) {
+        memcpy(c->files_id, id, sizeof(id));
+        c->key_seen_by_all = texts.key_seen_by_all;
+    }
+cleanup:
     SSL_free(probe);
+    free_texts(&texts);
+    if (done)
+        return c;
     tls_cert_free(c);
     return NULL;
 }

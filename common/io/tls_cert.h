@@ -26,10 +26,11 @@ struct tls_cert {
     bool key_seen_by_all;               // everyone may read the key's file
 };
 
-// Reads a pair. NULL and the reason, which names the file, when an SSL of `context` could not use
-// it, or others may write the key.
+// Reads a pair. `known` itself when it was read from the same bytes (most of the time of a reading
+// goes into parsing the key); NULL and the reason, which names the file, when an SSL of `context`
+// could not use the pair, or others may write the key.
 struct tls_cert *tls_cert_read(SSL_CTX *context, const struct tls_pair_files *files,
-                               char why[static TLS_WHY_MAX]);
+                               const struct tls_cert *known, char why[static TLS_WHY_MAX]);
 // Takes over references of a certificate and its key; the former are freed on failure too.
 struct tls_cert *tls_cert_of(X509 *leaf, EVP_PKEY *key);
 // Makes an SSL of a server show a certificate, beside those of other kinds of key.

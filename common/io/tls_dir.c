@@ -129,13 +129,14 @@ const char *tls_dir_list(const char *path, struct tls_dir *d)
         tls_dir_free(d);
         return "no memory";
     }
-    qsort(d->pairs, d->count, sizeof(*d->pairs), compare);
+    if (d->count > 0)
+        qsort(d->pairs, d->count, sizeof(*d->pairs), compare);
     return NULL;
 }
 
 void tls_dir_free(struct tls_dir *d)
 {
-    for (size_t i = 0; i < d->count; i++) {
+    for (size_t i = 0; d->pairs && i < d->count; i++) {
         free(d->pairs[i].chain_file);
         free(d->pairs[i].key_file);
     }

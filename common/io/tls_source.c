@@ -90,15 +90,14 @@ bool tls_source_look(struct tls_source *s, SSL_CTX *context, bool all, int64_t n
     bool changed = take_stamps(s, now_s);
     if (!changed && !all && (s->failures == 0 || s->told_failure))
         return true;
-    struct tls_cert *c = tls_cert_read(context, &s->files, why);
+    // Behind a failure that was told, people hear of the end of it.
+    const struct tls_cert *known = s->told_failure ? NULL : s->cert;
+    struct tls_cert *c = tls_cert_read(context, &s->files, known, why);
     if (!c)
         return false;
     s->failures = 0;
-    if (s->cert && !s->told_failure &&
-        memcmp(c->files_id, s->cert->files_id, sizeof(c->files_id)) == 0) {
-        tls_cert_free(c);
+    if (c == known)
         return true;
-    }
     tls_cert_free(s->fresh);
     s->fresh = c;
     return true;
@@ -190,7 +189,7 @@ static void tell_expiry(struct tls_source *s, const struct tls_teller *to)
                  file);
     else
         tls_tell(to, true, "certificate for %s in %s ends in %d day%s", names_of(c, names), file,
-                 (int)(left / DAY_S), left < 2 * DAY_S ? "" : "s");
+                 (int)(left / DAY_S), left < (int64_t)2 * DAY_S ? "" : "s");
 }
 
 void tls_source_remind(struct tls_source *s, const struct tls_teller *to)

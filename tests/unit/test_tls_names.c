@@ -2,6 +2,7 @@
 // Which certificate a client is shown, what it holds for, and which sessions are resumed.
 #include <openssl/evp.h>
 #include <stdio.h>
+#include "common/io/tls_cert.h"
 #include "tls_chosen_fixture.h"
 
 enum {
@@ -130,8 +131,8 @@ static void pairs_of_both_kinds_serve_clients_of_either(void **state)
     static const struct tls_made made[] = {{.names = "DNS:a.example"},
                                            {.names = "DNS:a.example", .rsa = true},
                                            {.names = "DNS:a.example,DNS:b.example", .rsa = true}};
-    static const struct {
-        const char *algorithms;
+    static struct {
+        char algorithms[32]; // not const: OpenSSL's macro casts that away
         int kind;
     } cases[] = {{"ECDSA+SHA256", EVP_PKEY_EC},
                  {"RSA-PSS+SHA256", EVP_PKEY_RSA},
@@ -187,6 +188,61 @@ static void a_session_is_resumed_under_its_certificate_alone(void **state)
     }
 }
 
+static void a_name_has_so_many_bytes(void **state)
+{
+    char name[TLS_NAME_MAX + 1];
+    char normal[TLS_NAME_MAX];
+    (void)state;
+    memset(name, 'N', sizeof(name));
+    assert_true(tls_name_normal(name, TLS_NAME_MAX - 2, normal));
+    assert_int_equal(strlen(normal), TLS_NAME_MAX - 2);
+    assert_true(tls_name_normal(name, TLS_NAME_MAX - 1, normal));
+    assert_int_equal(strspn(normal, "n"), TLS_NAME_MAX - 1);
+    assert_false(tls_name_normal(name, TLS_NAME_MAX, normal));
+    assert_false(tls_name_normal("", 0, normal));
+}
+
+// Offers a ClientHello to a server.
+static void offer(struct chosen *c, const uint8_t *hello, size_t len)
+{
+    tls_pair_open(&c->pair, NULL);
+    assert_int_equal(send(c->pair.peer[TLS_SERVER].wire, hello, len, MSG_NOSIGNAL), (ssize_t)len);
+    struct transport *t = c->pair.peer[TLS_SERVER].t;
+    (void)t->ops->handshake(t);
+    tls_pair_close(&c->pair);
+    assert_no_errors_left();
+}
+
+// Each byte of the extension is replaced: lengths that lead beyond it, kinds, foreign characters.
+static void a_broken_name_harms_nothing(void **state)
+{
+    static const char name[] = "aa.example.com";
+    static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff};
+    struct chosen c;
+    uint8_t hello[4096];
+    (void)state;
+    chosen_begin(&c);
+    serve(&c, several, 2);
+    tls_pair_open(&c.pair, name);
+    struct tls_peer *client = &c.pair.peer[TLS_CLIENT];
+    client->handshake = client->t->ops->handshake(client->t);
+    ssize_t len = recv(client->wire, hello, sizeof(hello), 0);
+    tls_pair_close(&c.pair);
+    assert_true(len > 0);
+    uint8_t *at = memmem(hello, (size_t)len, name, strlen(name));
+    assert_non_null(at);
+    for (uint8_t *byte = at - 9; byte < at + strlen(name); byte++) {
+        uint8_t before = *byte;
+        for (size_t i = 0; i < sizeof(values); i++) {
+            *byte = values[i];
+            offer(&c, hello, (size_t)len);
+        }
+        *byte = before;
+    }
+    assert_shown(&c, name, "*.example.com");
+    chosen_end(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +251,8 @@ int main(void)
         cmocka_unit_test(a_connection_knows_what_its_certificate_is_for),
         cmocka_unit_test(pairs_of_both_kinds_serve_clients_of_either),
         cmocka_unit_test(a_session_is_resumed_under_its_certificate_alone),
+        cmocka_unit_test(a_name_has_so_many_bytes),
+        cmocka_unit_test(a_broken_name_harms_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,6 +149,7 @@ static void one_that_cannot_be_used_stops_no_other(void **state)
     put(&s, "certs/c.crt", "certs/c.key", "DNS:c.example");
     put(&s, "certs/e/fullchain.pem", NULL, "DNS:e.example");
     tls_maker_text(&s.c.maker, "certs/d.crt", "text");
+    tls_maker_text(&s.c.maker, "certs/d.key", "text");
     assert_int_equal(chmod(tls_maker_path(&s.c.maker, "certs/b.key", path), 0666), 0);
     assert_int_equal(chmod(tls_maker_path(&s.c.maker, "certs/c.key", path), 0644), 0);
     assert_int_equal(mkfifo(tls_maker_path(&s.c.maker, "certs/e/privkey.pem", path), 0600), 0);
@@ -364,6 +365,34 @@ static void a_file_has_so_many_bytes(void **state)
     end(&s);
 }
 
+static void a_chain_has_so_many_certificates(void **state)
+{
+    struct stored s;
+    char path[TLS_PATH_MAX];
+    char one[4096];
+    (void)state;
+    begin(&s);
+    put(&s, "certs/a.crt", "certs/a.key", "DNS:a.example");
+    open_well(&s, NULL);
+    FILE *file = fopen(tls_maker_path(&s.c.maker, "certs/a.crt", path), "r+e");
+    assert_non_null(file);
+    size_t len = fread(one, 1, sizeof(one), file);
+    assert_true(len > 0 && len < sizeof(one));
+    for (int count = 2; count <= TLS_CHAIN_MAX + 1; count++) {
+        assert_true(fseek(file, 0, SEEK_END) == 0 && fwrite(one, 1, len, file) == len);
+        assert_int_equal(fflush(file), 0);
+        if (count < TLS_CHAIN_MAX - 1)
+            continue;
+        look(&s, true);
+        assert_int_equal(s.c.line_count, 1);
+        bool over = count > TLS_CHAIN_MAX;
+        assert_told(&s.c, 0, over, over ? "a.crt: it holds more than 10 cert" : "is in use from");
+    }
+    assert_int_equal(sk_X509_num(s.store.first->chain), TLS_CHAIN_MAX - 1);
+    assert_int_equal(fclose(file), 0);
+    end(&s);
+}
+
 static void a_directory_has_so_many(void **state)
 {
     struct stored s;
@@ -405,6 +434,7 @@ int main(void)
         cmocka_unit_test(the_end_of_a_certificate_is_told_once_a_day),
         cmocka_unit_test(the_later_end_is_preferred),
         cmocka_unit_test(a_file_has_so_many_bytes),
+        cmocka_unit_test(a_chain_has_so_many_certificates),
         cmocka_unit_test(a_directory_has_so_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
