@@ -21,6 +21,7 @@ struct relay_link {
     uv_timer_t retry_timer;
     void (*connect)(struct agent *a); // agent_connect, for the timer
     struct last_link_message last_message;
+    bool asked;         // the relay does not redirect: it may get the token next
     bool was_bound;     // a name, ever
     bool token_refused; // after it had been accepted: read the token file again
     // Of the current tunnel:

@@ -40,11 +40,39 @@ static void on_unauthorized(struct agent *a, const struct link_failure *failure)
     agent_retry_later(a, RETRY_FIRST_MS, failure->retry_after_ms);
 }
 
+// Whether a response says for good that the relay is at an https:// URL of the same host. Portals
+// before the network redirect to others, for a while.
+static bool has_moved(const struct agent *a, const struct link_failure *failure)
+{
+    struct destination to;
+    return (failure->status == 301 || failure->status == 308) && failure->location[0] &&
+           !destination_parse(failure->location, DESTINATION_RELAY, &to) &&
+           strcmp(to.host, a->config.relay.at.host) == 0;
+}
+
+static void on_moved(struct agent *a, const struct link_failure *failure)
+{
+    bool spared = a->config.relay.asks;
+    log_error("the relay %s redirects to %s: say --relay %s%s", a->config.relay_url,
+              failure->location, failure->location, spared ? ". The token was not sent" : "");
+    agent_stop(a, EXIT_FAILURE);
+}
+
 static void on_link_failed(void *ctx, const struct link_failure *failure)
 {
     struct agent *a = ctx;
     char text[LINK_MESSAGE_MAX];
     a->link.opening = NULL;
+    if (a->config.relay.asks && failure->status && !failure->at_proxy &&
+        failure->status / 100 != 3) {
+        a->link.asked = true;
+        agent_connect(a);
+        return;
+    }
+    if (!a->link.was_bound && !failure->at_proxy && has_moved(a, failure)) {
+        on_moved(a, failure);
+        return;
+    }
     if (failure->status == 401 && !failure->at_proxy) {
         on_unauthorized(a, failure);
         return;
@@ -69,11 +97,17 @@ static void read_token_again(struct agent *a)
     secret_wipe(token, sizeof(token));
 }
 
+// In the clear, a token goes to a relay only that has just shown that it does not redirect to https
+// (docs/security.md). On loopback nobody listens.
 void agent_connect(struct agent *a)
 {
     if (a->link.token_refused)
         read_token_again(a);
-    const struct relay_proxy *proxy = &a->config.relay.proxy;
+    struct link_target *relay = &a->config.relay;
+    const struct relay_proxy *proxy = &relay->proxy;
+    relay->asks = !a->link.asked && relay->token[0] && !relay->at.tls &&
+                  !destination_is_loopback(relay->at.host);
+    a->link.asked = false;
     log_debug("connecting to the relay %s%s%s", a->config.relay_url,
               proxy->used ? " through the proxy " : "", proxy->used ? proxy->url : "");
     a->link.opening = link_open(a->link.context, &a->config.relay, &link_ops, a);

@@ -8,6 +8,7 @@
 #include "common/exchange/outbound.h"
 #include "common/inbound/edge_set.h"
 #include "common/record/write/recorder.h"
+#include "plain.h"
 #include "proto/http/authority.h"
 #include "proto/tunnel/websocket.h"
 #include "relay_log.h"
@@ -244,6 +245,26 @@ static bool brings_agent(void *ctx, const struct http_head *head)
            offers_subprotocol(head);
 }
 
+// Answers a request whose host, or the way it came, keeps it from the relay's pages and tunnels.
+// False: it has no answer yet. The relay's pages are served by address whatever the certificate.
+static bool turn_back(const struct front *f, struct exchange *x, const struct http_head *head,
+                      enum host_kind kind)
+{
+    struct slice host = host_of(head->authority);
+    bool by_address = kind == HOST_RELAY && (host.len == 0 || is_address(host));
+    bool plain = f->plain && strcmp(x->facts.scheme, "https") != 0;
+    if (kind != HOST_OTHER && x->facts.uncovered && !by_address)
+        (void)snprintf(x->facts.detail, sizeof(x->facts.detail),
+                       "the certificate of this connection is for another host");
+    if (kind == HOST_OTHER || (x->facts.uncovered && !by_address) || (plain && host.len == 0))
+        exchange_answer(x, ANSWER_MISDIRECTED);
+    else if (plain)
+        plain_answer(f->plain, x, head, by_address ? slice_str(f->domain) : host);
+    else
+        return false;
+    return true;
+}
+
 static void on_request(void *ctx, struct exchange *x, struct http_head *head,
                        const struct body_framing *framing)
 {
@@ -251,12 +272,10 @@ static void on_request(void *ctx, struct exchange *x, struct http_head *head,
     struct slice label = {0};
     char name[NAME_MAX_BYTES + 1];
     enum host_kind kind = classify_host(f, host_of(head->authority), &label);
+    if (turn_back(f, x, head, kind))
+        return;
     if (kind == HOST_RELAY) {
         relay_page(f, x, head, framing->kind != BODY_NONE);
-        return;
-    }
-    if (kind == HOST_OTHER) {
-        exchange_answer(x, ANSWER_MISDIRECTED);
         return;
     }
     struct route *route = name_normalise(label, name) ? routes_find(f->routes, name) : NULL;

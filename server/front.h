@@ -8,6 +8,7 @@
 
 struct agents;
 struct edge_set;
+struct plain;
 struct recorder;
 struct relay_log;
 struct routes;
@@ -22,6 +23,7 @@ struct front {
     const struct recorder *recorder;    // NULL: nothing is recorded
     const char *domain;                 // lower case
     const char *token;                  // empty: anyone may open a tunnel; may change
+    const struct plain *plain;          // serves requests without TLS; NULL: the front does
     const struct filter_chain *filters; // of what goes to agents
     struct token_failures failures;
 };

@@ -17,8 +17,10 @@ static const char help[] =
     "aditd, the relay of adit: gives local services public URLs.\n"
     "\n"
     "  aditd                       on this machine only: http://NAME.localhost:7080\n"
-    "  aditd --domain example.com --listen :80 --token-file /etc/adit/token\n"
-    "                              for everyone: http://NAME.example.com\n"
+    "  aditd --domain example.com --token-file /etc/adit/token \\\n"
+    "      --tls-cert fullchain.pem --tls-key privkey.pem\n"
+    "                              for everyone: https://NAME.example.com\n"
+    "  aditd --dev-tls             on this machine only: https://NAME.localhost:7443\n"
     "  aditd --domain example.com --listen 127.0.0.1:7080 --token-file F \\\n"
     "      --public-url https://example.com --trusted-proxy loopback\n"
     "                              behind a TLS proxy: https://NAME.example.com\n"
@@ -29,7 +31,16 @@ static const char help[] =
     "  help [COMMAND], version     also --help, -h and --version, -v\n"
     "\n"
     "  --listen ADDR:PORT   where visitors and agents connect; may be repeated (default:\n"
-    "                       127.0.0.1:7080 and [::1]:7080)\n"
+    "                       127.0.0.1:7080 and [::1]:7080; with certificates :443 and :80; with\n"
+    "                       --dev-tls ports 7443 and 7080 of 127.0.0.1 and [::1]). With\n"
+    "                       certificates, all ports but 80 and 7080 speak TLS; http://ADDR:PORT\n"
+    "                       and https://ADDR:PORT say otherwise\n"
+    "  --tls-cert FILE      a certificate with its chain, in PEM; may be repeated: visitors get "
+    "the\n"
+    "                       one of the name that they ask for, else the first\n"
+    "  --tls-key FILE       its private key; once for each --tls-cert\n"
+    "  --tls-dir DIR        a directory of such pairs, as certbot, uacme and lego write them\n"
+    "  --dev-tls            make certificates by an authority of our own, to be trusted by hand\n"
     "  --domain DOMAIN      tunnels are NAME.DOMAIN (default: localhost)\n"
     "  --token-file FILE    agents must show the token in this file; required unless only "
     "loopback\n"
@@ -53,8 +64,12 @@ static const char help[] =
     "  --version            also -v\n"
     "  --help               also -h\n"
     "\n"
-    "SIGINT and SIGTERM end aditd cleanly. On SIGHUP it reads the token file again; agents that\n"
-    "connect later need the new token.\n"
+    "With certificates, plain listeners redirect to https, and answer ACME's HTTP challenges from\n"
+    "DIR/acme-challenge of the state directory.\n"
+    "\n"
+    "SIGINT and SIGTERM end aditd cleanly. On SIGHUP it reads the token file and the certificates\n"
+    "again; agents that connect later need the new token. Changed certificates are also noticed\n"
+    "without it, within seconds.\n"
     "\n"
     "Exit status: 0 success, 1 failure, 2 wrong usage.\n"
     "\n"
@@ -87,6 +102,10 @@ static void take_option(struct options *o, int option, const char *value)
     case 'd': report(o, "--domain", relay_take_domain(c, value), value); return;
     case 't': cmd->token_file = value; return;
     case 'r': cmd->reserved_names = value; return;
+    case 'c': report(o, "--tls-cert", relay_take_chain(c, value), value); return;
+    case 'k': report(o, "--tls-key", relay_take_key(c, value), value); return;
+    case 'S': c->tls_dir = value; return;
+    case 'G': c->dev_tls = true; return;
     case 'p': report(o, "--public-url", relay_take_public_url(c, value), value); return;
     case 'T': report(o, "--trusted-proxy", trusted_proxies_add(&c->trusted, value), value); return;
     case 'P': c->proxy_protocol = true; return;
@@ -105,6 +124,10 @@ static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
                                       {"token-file", required_argument, NULL, 't'},
                                       {"public-url", required_argument, NULL, 'p'},
                                       {"reserved-names", required_argument, NULL, 'r'},
+                                      {"tls-cert", required_argument, NULL, 'c'},
+                                      {"tls-key", required_argument, NULL, 'k'},
+                                      {"tls-dir", required_argument, NULL, 'S'},
+                                      {"dev-tls", no_argument, NULL, 'G'},
                                       {"trusted-proxy", required_argument, NULL, 'T'},
                                       {"proxy-protocol", no_argument, NULL, 'P'},
                                       {"version", no_argument, NULL, 'V'},
@@ -119,8 +142,6 @@ static const struct option_advice other_options[] = {
     {"host", "the address is part of --listen: --listen ADDR:PORT"},
     {"bind", "that is --listen ADDR:PORT"},
     {"authtoken", "a token never stands on a command line: put it into a file, --token-file FILE"},
-    {"tls-cert", "aditd speaks no TLS yet: put a TLS proxy in front of it, and pass --public-url"},
-    {"tls-key", "aditd speaks no TLS yet: put a TLS proxy in front of it, and pass --public-url"},
     {"config", "the relay has no configuration file, only options"},
     {"log", "the log goes to standard error; append 2> FILE to the command"},
     {"relay", "this is the relay; --relay is an option of adit http"},
@@ -148,6 +169,8 @@ static void parse(struct command *cmd, int argc, char **argv)
     if (o->exit_status < 0 && next < argc)
         refuse_word(o, argv[next]);
     const char *why = relay_check_public_url(&cmd->config, text);
+    if (!why)
+        why = relay_check_tls(&cmd->config);
     if (o->exit_status < 0 && why)
         options_wrong(o, why, "");
     else if (o->exit_status < 0 && cmd->config.proxy_protocol && cmd->config.trusted.count == 0)

@@ -2,39 +2,37 @@
 // The relay's parts, what each of them uses, and the order in which they begin.
 #include "relay.h"
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "agents.h"
-#include "common/base/address.h"
+#include "certificates.h"
 #include "common/base/log.h"
 #include "common/base/output.h"
 #include "common/base/version.h"
 #include "common/exchange/body_limit.h"
 #include "common/exchange/forward.h"
-#include "common/inbound/listeners.h"
 #include "common/worker/worker.h"
 #include "front.h"
 #include "name_store.h"
+#include "plain.h"
 #include "public_urls.h"
+#include "relay_listeners.h"
 #include "relay_log.h"
 #include "routes.h"
-
-enum {
-    DEFAULT_PORT = 7080
-};
 
 struct relay {
     struct worker worker;
     struct relay_config config;
     struct public_urls urls;
-    struct listeners listeners;
+    struct certificates certificates;
+    struct relay_listeners listeners;
     struct edge_set edges;
     struct body_limit body_limit;
     struct forward forward;
     struct filter_chain filters; // of what goes to agents
+    struct plain plain;
     struct front front;
     struct agents agents;
     struct routes routes;
@@ -42,87 +40,19 @@ struct relay {
     struct relay_log log;
     char id[FORWARD_ID_DIGITS + 1]; // of this run of the relay
     char loop_id[FORWARD_LOOP_ID_MAX];
-    char listening[256]; // the listeners' URLs, for the log
-    char message[512];   // why it did not start
 };
 
-static int listen_on(struct relay *r, const struct sockaddr_storage *addr)
-{
-    struct sockaddr_storage actual;
-    char text[ADDRESS_TEXT_MAX];
-    int error = listeners_add(&r->listeners, addr, &actual);
-    if (error)
-        return error;
-    if (r->urls.port == 0)
-        r->urls.port = address_port(&actual);
-    address_text(&actual, text);
-    (void)printf("aditd: listening on http://%s\n", text);
-    size_t len = strlen(r->listening);
-    (void)snprintf(r->listening + len, sizeof(r->listening) - len, "%shttp://%s",
-                   len > 0 ? ", " : "", text);
-    return 0;
-}
-
-// Listens on both loopback addresses; a host without IPv6 has only the first.
-static int listen_default(struct relay *r)
-{
-    struct sockaddr_storage v4;
-    struct sockaddr_storage v6;
-    (void)uv_ip4_addr("127.0.0.1", DEFAULT_PORT, (struct sockaddr_in *)&v4);
-    (void)uv_ip6_addr("::1", DEFAULT_PORT, (struct sockaddr_in6 *)&v6);
-    int error = listen_on(r, &v4);
-    int error6 = error ? 0 : listen_on(r, &v6);
-    if (error6 == UV_EADDRNOTAVAIL || error6 == UV_EAFNOSUPPORT)
-        error6 = 0;
-    return error ? error : error6;
-}
-
-__attribute__((format(printf, 2, 3))) static const char *message(struct relay *r,
-                                                                 const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(r->message, sizeof(r->message), format, args);
-    va_end(args);
-    return r->message;
-}
-
-static const char *listen_by_config(struct relay *r)
-{
-    struct sockaddr_storage addrs[LIMIT_LISTENERS];
-    const struct relay_config *config = &r->config;
-    bool all_loopback = true;
-    for (size_t i = 0; i < config->listen_count; i++) {
-        if (!address_parse(config->listen[i], &addrs[i]))
-            return message(r, "--listen %s is not an ADDR:PORT", config->listen[i]);
-        all_loopback = all_loopback && address_is_loopback(&addrs[i]);
-    }
-    if (!config->token[0] && !(all_loopback && strcmp(config->domain, "localhost") == 0))
-        return "without a token anyone could open tunnels: pass --token-file FILE, or listen on "
-               "loopback only with domain localhost";
-    int error = config->listen_count == 0 ? listen_default(r) : 0;
-    if (error)
-        return message(r, "cannot listen on port 7080 of loopback: %s%s", uv_strerror(error),
-                       relay_listen_advice(error));
-    for (size_t i = 0; i < config->listen_count; i++) {
-        error = listen_on(r, &addrs[i]);
-        if (error)
-            return message(r, "cannot listen on %s: %s%s", config->listen[i], uv_strerror(error),
-                           relay_listen_advice(error));
-    }
-    return NULL;
-}
-
-// Reads the token file again. The new token holds for new agents; connected ones stay. Nothing else
-// needs reloading: the recorder notices by itself that its file was moved, and standard error is
-// reopened by its reader.
-static void reload(struct relay *r)
+// Reads the token file again. The new token holds for new agents; connected ones stay. But for
+// certificates nothing else needs reloading: the recorder notices by itself that its file was
+// moved, and standard error is reopened by its reader.
+static void reload_token(struct relay *r)
 {
     char token[SECRET_MAX];
     char *now = r->config.token;
     struct stat st;
     if (!r->config.token_file) {
-        log_info("reload: there is no --token-file to read again");
+        if (!relay_has_tls(&r->config))
+            log_info("reload: there is no --token-file to read again");
         return;
     }
     // A pipe gives its token only once, and opening it may block.
@@ -147,7 +77,8 @@ static void on_signal(void *ctx, int number)
     if (number == SIGUSR1)
         return; // the relay has no status to print
     if (number == SIGHUP) {
-        reload(r);
+        reload_token(r);
+        certificates_reload(&r->certificates);
         return;
     }
     log_info("stopping: signal %d, %zu tunnels, %zu visitors' connections", number, r->agents.count,
@@ -210,19 +141,44 @@ static void end_names(void *ctx)
     name_store_close(&r->names);
 }
 
+static const char *begin_certificates(void *ctx)
+{
+    struct relay *r = ctx;
+    return certificates_begin(&r->certificates, &r->config, r->config.record.dir);
+}
+
+static void stop_certificates(void *ctx)
+{
+    struct relay *r = ctx;
+    certificates_stop(&r->certificates);
+}
+
+static void free_certificates(void *ctx)
+{
+    struct relay *r = ctx;
+    certificates_free(&r->certificates);
+}
+
 static const char *begin_listening(void *ctx)
 {
     struct relay *r = ctx;
-    const char *why = listen_by_config(r);
+    r->listeners.tls = r->certificates.tls;
+    const char *why = relay_listeners_open(&r->listeners, &r->config);
     if (why)
-        listeners_close(&r->listeners);
+        relay_listeners_close(&r->listeners);
+    else if (r->config.dev_tls)
+        certificates_explain(r->config.record.dir, r->config.domain, r->listeners.port);
+    if (r->urls.port == 0)
+        r->urls.port = r->listeners.port;
+    bool named = r->config.public_host[0] && strcmp(r->urls.scheme, "https") == 0;
+    r->plain.port = named ? r->urls.port : r->listeners.port;
     return why;
 }
 
 static void end_listening(void *ctx)
 {
     struct relay *r = ctx;
-    listeners_close(&r->listeners);
+    relay_listeners_close(&r->listeners);
 }
 
 static void leave_agents(void *ctx)
@@ -247,13 +203,8 @@ static void abort_visitors(void *ctx)
 // loopback, yet there is a public URL and no trusted proxy.
 static bool has_silent_proxy(const struct relay *r)
 {
-    bool loopback = true;
-    for (size_t i = 0; i < r->config.listen_count; i++) {
-        struct sockaddr_storage addr;
-        loopback =
-            loopback && address_parse(r->config.listen[i], &addr) && address_is_loopback(&addr);
-    }
-    return loopback && r->config.public_host[0] && !r->edges.trusted;
+    return relay_listeners_are_loopback(&r->config) && r->config.public_host[0] &&
+           !r->edges.trusted;
 }
 
 // Last: a relay that cannot listen leaves the record alone.
@@ -281,6 +232,8 @@ static const struct worker_part parts[] = {
     {NULL, {[WORKER_LEAVE] = leave_agents, [WORKER_CLOSE] = close_agents}},
     {NULL, {[WORKER_ABORT] = abort_visitors}},
     {begin_names, {[WORKER_LEAVE] = end_names}}, // while the agents still have their names
+    {begin_certificates,
+     {[WORKER_REFUSE] = stop_certificates, [WORKER_RELEASE] = free_certificates}},
     {begin_listening, {[WORKER_REFUSE] = end_listening}},
     {begin_observing, {0}},
 };
@@ -290,8 +243,13 @@ static void compose(struct relay *r)
 {
     const struct relay_config *c = &r->config;
     struct loop *loop = &r->worker.loop;
-    r->urls =
-        (struct public_urls){.scheme = c->scheme, .domain = c->domain, .port = c->public_port};
+    bool tls = relay_has_tls(c);
+    r->urls = (struct public_urls){.scheme = tls && !c->public_host[0] ? "https" : c->scheme,
+                                   .domain = c->domain,
+                                   .port = c->public_port};
+    r->certificates.loop = loop;
+    r->plain.dir = c->record.dir;
+    r->plain.domain = c->domain;
     r->log.loop = loop;
     r->agents = (struct agents){.loop = loop,
                                 .routes = &r->routes,
@@ -305,17 +263,18 @@ static void compose(struct relay *r)
                               .log = &r->log,
                               .domain = c->domain,
                               .token = c->token,
+                              .plain = tls ? &r->plain : NULL,
                               .filters = &r->filters};
     body_limit_add(&r->body_limit, c->limits.body_bytes, &r->filters);
     forward_init(&r->forward, r->loop_id);
     filter_chain_add(&r->filters, &r->forward.filter);
     r->edges = (struct edge_set){.loop = loop,
                                  .handler = front_handler(&r->front),
-                                 .scheme = c->scheme,
+                                 .scheme = tls ? "http" : c->scheme,
                                  .trusted = c->trusted.count > 0 ? &c->trusted : NULL,
                                  .proxy_protocol = c->proxy_protocol,
                                  .shared_domain = c->domain};
-    r->listeners.edges = &r->edges;
+    r->listeners.sockets.edges = &r->edges;
 }
 
 static const char *begin(struct relay *r)
@@ -334,7 +293,7 @@ static void run(struct relay *r)
     (void)fflush(stdout);
     log_info("started: version %s, pid %ld, domain %s, %s, listening on %s, state in %s",
              adit_version(), (long)getpid(), r->config.domain,
-             r->config.token[0] ? "with a token" : "without a token", r->listening,
+             r->config.token[0] ? "with a token" : "without a token", r->listeners.urls,
              r->config.record.dir);
     worker_run(&r->worker);
 }

@@ -155,15 +155,80 @@ const char *relay_take_listen(struct relay_config *c, const char *value)
     struct sockaddr_storage addr;
     if (c->listen_count == LIMIT_LISTENERS)
         return "it may be repeated 16 times at most: ";
-    if (strstr(value, "://"))
-        return "leave the scheme out, as in 127.0.0.1:7080: ";
+    struct relay_listen *listen = &c->listen[c->listen_count];
+    enum relay_protocol protocol = RELAY_BY_PORT;
+    if (strncasecmp(value, "http://", 7) == 0)
+        protocol = RELAY_HTTP;
+    else if (strncasecmp(value, "https://", 8) == 0)
+        protocol = RELAY_HTTPS;
+    else if (strstr(value, "://"))
+        return "only http:// and https:// may stand before the address: ";
+    value += protocol == RELAY_HTTP ? 7 : protocol == RELAY_HTTPS ? 8 : 0;
     const char *why = check_listen_port(value);
     if (why)
         return why;
-    if (strlen(value) >= sizeof(c->listen[0]) || !address_parse(value, &addr))
+    if (strlen(value) >= sizeof(listen->at) || !address_parse(value, &addr))
         return "it is not an IP address of this machine and a port, as in 127.0.0.1:7080, "
                "[::1]:7080 or :80 for all: ";
-    (void)snprintf(c->listen[c->listen_count++], sizeof(c->listen[0]), "%s", value);
+    (void)snprintf(listen->at, sizeof(listen->at), "%s", value);
+    listen->protocol = protocol;
+    c->listen_count++;
+    return NULL;
+}
+
+static const char too_many_pairs[] =
+    "it may be repeated 16 times at most; --tls-dir takes a directory of more: ";
+
+const char *relay_take_chain(struct relay_config *c, const char *value)
+{
+    if (c->chain_count == RELAY_PAIRS_MAX)
+        return too_many_pairs;
+    c->pairs[c->chain_count++].chain_file = value;
+    return *value ? NULL : "it is empty; give a file with a certificate in PEM";
+}
+
+const char *relay_take_key(struct relay_config *c, const char *value)
+{
+    if (c->key_count == RELAY_PAIRS_MAX)
+        return too_many_pairs;
+    c->pairs[c->key_count++].key_file = value;
+    return *value ? NULL : "it is empty; give a file with a private key in PEM";
+}
+
+bool relay_has_tls(const struct relay_config *c)
+{
+    return c->chain_count > 0 || c->tls_dir || c->dev_tls;
+}
+
+bool relay_is_tls(const struct relay_config *c, enum relay_protocol protocol, uint16_t port)
+{
+    bool plain_port = port == RELAY_HTTP_PORT || port == RELAY_LOCAL_HTTP_PORT;
+    return protocol == RELAY_HTTPS ||
+           (protocol == RELAY_BY_PORT && relay_has_tls(c) && !plain_port);
+}
+
+const char *relay_check_tls(const struct relay_config *c)
+{
+    size_t tls = 0;
+    if (c->chain_count > c->key_count)
+        return "each --tls-cert needs the --tls-key of its private key";
+    if (c->key_count > c->chain_count)
+        return "each --tls-key needs the --tls-cert of its certificate";
+    if (c->dev_tls && (c->chain_count > 0 || c->tls_dir))
+        return "--dev-tls makes certificates of its own: leave out --tls-cert, --tls-key and "
+               "--tls-dir, or --dev-tls";
+    for (size_t i = 0; i < c->listen_count; i++) {
+        struct sockaddr_storage addr;
+        bool parsed = address_parse(c->listen[i].at, &addr);
+        tls += parsed && relay_is_tls(c, c->listen[i].protocol, address_port(&addr));
+    }
+    if (tls > 0 && !relay_has_tls(c))
+        return "--listen https://... needs a certificate: pass --tls-cert and --tls-key, "
+               "--tls-dir, "
+               "or --dev-tls";
+    if (c->listen_count > 0 && tls == 0 && relay_has_tls(c))
+        return "there are certificates, but no listener speaks TLS: add --listen :443, or write "
+               "--listen https://ADDR:PORT";
     return NULL;
 }
 

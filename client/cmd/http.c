@@ -33,10 +33,13 @@ static const char help[] =
     "                       relay's domain\n"
     "  --domain, --hostname, --subdomain, --name NAME\n"
     "                       other names of --url\n"
-    "  --relay URL          the relay: http:// or https://HOST[:PORT], HOST:PORT or PORT "
-    "(default:\n"
-    "                       ADIT_RELAY of the environment, else the relay in adit.yml, else\n"
-    "                       http://localhost:7080)\n"
+    "  --relay URL          the relay: http:// or https://HOST[:PORT], HOST (a name with a dot, "
+    "by\n"
+    "                       https), HOST:PORT or PORT (default: ADIT_RELAY of the environment,\n"
+    "                       else the relay in adit.yml, else http://localhost:7080)\n"
+    "  --relay-ca FILE      trust the authorities in this file (PEM) for an https relay, instead "
+    "of\n"
+    "                       the system's\n"
     "  --token-file FILE    a file whose first line is the relay's token (default: ADIT_TOKEN of\n"
     "                       the environment)\n"
     "  --host-header preserve|rewrite|VALUE\n"
@@ -164,6 +167,7 @@ static void take_option(struct options *o, int option, const char *value)
     case 'u': take_name(cmd, value); return;
     case 'I': take_inspect(cmd, value); return;
     case 'r': take_relay(cmd, value); return;
+    case 'A': cmd->config.relay.ca_file = value; return;
     case 't': cmd->token_file = value; return;
     case 'B': cmd->config.print_bodies = true; return;
     case 'Q': take_relay_record(cmd, value); return;
@@ -180,6 +184,7 @@ static const struct option known[] = {{"url", required_argument, NULL, 'u'},
                                       {"name", required_argument, NULL, 'u'},
                                       {"inspect", optional_argument, NULL, 'I'},
                                       {"relay", required_argument, NULL, 'r'},
+                                      {"relay-ca", required_argument, NULL, 'A'},
                                       {"token-file", required_argument, NULL, 't'},
                                       SERVICE_OPTIONS,
                                       {"proxy-proto", required_argument, NULL, 'Z'},
@@ -225,6 +230,22 @@ static int take_token(struct command *cmd)
         return fail("ADIT_TOKEN does not hold a token: 16 to 255 visible characters", "");
     (void)snprintf(token, SECRET_MAX, "%s", env);
     return 0;
+}
+
+static bool check_ca(const struct link_target *relay)
+{
+    char why[LINK_CA_WHY_MAX];
+    if (!relay->ca_file)
+        return true;
+    if (!relay->at.tls) {
+        (void)fail("--relay-ca is for a relay that speaks https, as in --relay https://",
+                   relay->at.host);
+        return false;
+    }
+    bool ok = link_check_ca(relay->ca_file, why);
+    if (!ok)
+        (void)fail("the file given with --relay-ca cannot be used: ", why);
+    return ok;
 }
 
 // Finds the HTTP proxy on the way to the relay. Its URL is not shown: it may hold a password.
@@ -292,7 +313,7 @@ int command_http(int argc, char **argv)
     int status = take_token(&cmd);
     if (status)
         return status;
-    if (!choose_proxy(&cmd.config.relay))
+    if (!check_ca(&cmd.config.relay) || !choose_proxy(&cmd.config.relay))
         return EXIT_FAILURE;
     if (!command_state_dir(cmd.options.data, dir))
         return EXIT_FAILURE;

@@ -13,6 +13,9 @@ struct link_target {
     struct destination at;
     struct relay_proxy proxy; // on the way to it
     char token[SECRET_MAX];   // empty: none
+    const char *ca_file;      // authorities to trust instead of the system's; NULL: the system's
+    bool asks;                // ask for the relay's health page, without the token, and no link:
+                              // the link fails with the status of the answer
 };
 
 // Why a link did not come up.
@@ -23,11 +26,13 @@ struct link_failure {
     bool handshake_sent;  // the WebSocket request was sent; `text` says how it failed
     bool no_unix_socket;  // no Unix socket for the handover to libwebsockets (link_handover.c)
     unsigned status;      // of the response that refused the WebSocket or the CONNECT, or 0
-    char code[32];        // that response's adit-error, or empty
-    const char *text;     // the reason in words, never NULL
-    int error;            // libuv's error, or 0
-    char address[ADDRESS_TEXT_MAX]; // to which `error` belongs; empty: to none
-    uint32_t retry_after_ms;        // that response's Retry-After, or 0
+    char location[DESTINATION_URL_MAX]; // the https:// URL of the relay to which that response
+                                        // redirects, without its path; or empty
+    char code[32];                      // that response's adit-error, or empty
+    const char *text;                   // the reason in words, never NULL
+    int error;                          // libuv's error, or 0
+    char address[ADDRESS_TEXT_MAX];     // to which `error` belongs; empty: to none
+    uint32_t retry_after_ms;            // that response's Retry-After, or 0
 };
 
 // One of them is called, once, and the link is freed. Neither is called after link_close.
@@ -36,6 +41,13 @@ struct link_ops {
     void (*up)(void *ctx, struct conn *c);
     void (*failed)(void *ctx, const struct link_failure *failure);
 };
+
+enum {
+    LINK_CA_WHY_MAX = 300
+};
+
+// Checks a file of authorities, in PEM. False: `why` says what is wrong with it.
+bool link_check_ca(const char *file, char why[static LINK_CA_WHY_MAX]);
 
 // State that links share. NULL on failure: do not run the loop then, libwebsockets may have left
 // handles of freed memory in it.

@@ -56,6 +56,7 @@ struct link_context *link_context_new(struct loop *l, const struct link_target *
     (void)unsetenv("http_proxy"); // relay_proxy has read it; libwebsockets must not use it too
     lws_set_log_level(0, NULL);
     c->loop = l;
+    c->ca_file = target->ca_file;
     if (make_context(c, &info))
         return c;
     free(c);

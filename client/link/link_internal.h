@@ -18,6 +18,7 @@ struct link_context {
     struct lws_context *lws;
     struct list links;     // struct link, by in_context
     struct link *starting; // inside lws_client_connect_via_info, and not yet told that it failed
+    const char *ca_file;   // as in struct link_target
     struct lws *created;   // by that call; NULL once libwebsockets has destroyed it
 };
 

@@ -7,6 +7,8 @@
 #include <libwebsockets.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "common/base/log.h"
@@ -68,7 +70,7 @@ static struct lws *start_handshake(struct link *link, const char *address)
         .context = link->context->lws,
         .address = address,
         .port = link->target->at.port,
-        .path = "/_adit/v1/tunnel",
+        .path = link->target->asks ? "/_adit/health" : "/_adit/v1/tunnel",
         .host = link->host,
         .protocol = "adit.v1",
         .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (tls ? LCCSCF_USE_SSL : 0),
@@ -173,6 +175,10 @@ static int link_created(struct link *link, struct lws *wsi)
 // of the socket now, and link_destroyed takes the connection over.
 static int link_established(struct link *link, struct lws *wsi)
 {
+    if (link->target->asks) {
+        link->abort_reason = "it opens a WebSocket where it has none";
+        return -1;
+    }
     link->established = true;
     timeout_stop(&link->open_timeout);
     if (lws_get_ssl(wsi))
@@ -231,6 +237,20 @@ static uint32_t retry_after(struct lws *wsi)
     return seconds < UINT32_MAX / 1000 ? (uint32_t)seconds * 1000 : UINT32_MAX;
 }
 
+// Takes the place to which a response redirects, if that is an https:// URL.
+static void take_location(struct lws *wsi, char out[static DESTINATION_URL_MAX])
+{
+    char text[1024];
+    struct destination at;
+    int len = lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP_LOCATION);
+    if (len <= 8 || strncasecmp(text, "https://", 8) != 0)
+        return;
+    if (!destination_parse_authority(text + 8, strcspn(text + 8, "/?#"), 443, &at)) {
+        at.tls = true;
+        destination_url(&at, out);
+    }
+}
+
 static int link_failed(struct link *link, struct lws *wsi, const char *text, size_t len)
 {
     static const char field[] = "adit-error:";
@@ -249,6 +269,8 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
         failure.text = "it ended the TLS handshake without a reason";
     if (failure.status)
         failure.retry_after_ms = retry_after(wsi);
+    if (failure.status / 100 == 3)
+        take_location(wsi, failure.location);
     bool has_code = failure.status && lws_hdr_custom_copy(wsi, failure.code, sizeof(failure.code),
                                                           field, (int)sizeof(field) - 1) > 0;
     if (!has_code || !private_is_code(slice_str(failure.code)))
@@ -279,7 +301,7 @@ static int link_authorise(struct link *link, struct lws *wsi, uint8_t **at, cons
 {
     char value[SECRET_MAX + 8];
     link->handshake_sent = true;
-    if (!link->target->token[0])
+    if (!link->target->token[0] || link->target->asks)
         return 0;
     int len = snprintf(value, sizeof(value), "Bearer %s", link->target->token);
     int error =

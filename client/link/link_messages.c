@@ -185,9 +185,15 @@ static void relay_text(char out[static LINK_MESSAGE_MAX], const struct link_targ
         (void)snprintf(
             out, LINK_MESSAGE_MAX,
             "cannot trust the relay %s: its certificate is not accepted (%s). Give the relay one "
-            "that is valid for %s, or set SSL_CERT_FILE to a file with the certificate of the "
-            "authority that signed it",
+            "that is valid for %s, or pass --relay-ca FILE with the certificate of the authority "
+            "that signed it",
             where, failure->text, relay->at.host);
+    else if (failure->location[0])
+        (void)snprintf(out, LINK_MESSAGE_MAX,
+                       "%s answered with %u: it redirects to %s. If that is the relay, say --relay "
+                       "%s%s",
+                       where, failure->status, failure->location, failure->location,
+                       relay->asks ? ". The token was not sent" : "");
     else if (failure->status)
         (void)snprintf(out, LINK_MESSAGE_MAX, "%s answered with %u%s%s: %s", where, failure->status,
                        failure->code[0] ? " " : "", failure->code, status_advice(failure));

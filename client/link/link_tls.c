@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/x509_vfy.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include "common/io/transport_tls.h"
 #include "link_internal.h"
@@ -66,8 +68,46 @@ static void on_handshake(const SSL *ssl, int where, int result)
         expect_address(link->target->at.host, (SSL *)(uintptr_t)ssl);
 }
 
+// NULL: OpenSSL's queue of errors has the reason.
+static X509_STORE *read_ca(const char *file)
+{
+    X509_STORE *store = X509_STORE_new();
+    if (store && X509_STORE_load_file(store, file) == 1)
+        return store;
+    X509_STORE_free(store);
+    return NULL;
+}
+
+bool link_check_ca(const char *file, char why[static LINK_CA_WHY_MAX])
+{
+    ERR_clear_error();
+    X509_STORE *store = read_ca(file);
+    unsigned long error = ERR_peek_error();
+    const char *reason =
+        ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
+    X509_STORE_free(store);
+    if (!store)
+        (void)snprintf(why, LINK_CA_WHY_MAX, "%s: %s. It must be certificates in PEM", file,
+                       reason ? reason : "it cannot be read");
+    ERR_clear_error();
+    return store != NULL;
+}
+
+// Without its file, nothing is trusted.
+static void trust(SSL_CTX *tls, const char *ca_file)
+{
+    X509_STORE *store = read_ca(ca_file);
+    if (!store)
+        store = X509_STORE_new();
+    if (store)
+        SSL_CTX_set_cert_store(tls, store);
+}
+
 int link_tls_init(struct lws *wsi, SSL_CTX *tls)
 {
+    const struct link_context *c = lws_context_user(lws_get_context(wsi));
+    if (c->ca_file)
+        trust(tls, c->ca_file);
     SSL_CTX_set_app_data(tls, lws_context_user(lws_get_context(wsi)));
     SSL_CTX_set_info_callback(tls, on_handshake);
     SSL_CTX_set_msg_callback(tls, on_record);

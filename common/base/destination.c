@@ -152,6 +152,19 @@ static const char *take_bare(struct destination *d, struct slice text)
     return take_port(d, port) ? NULL : not_a_port;
 }
 
+// A relay without a scheme and a port of its own is reached by https, unless on this machine. A
+// word without a dot is more likely a slip.
+static const char *take_bare_relay(struct destination *d, struct slice text, const char *why)
+{
+    if (why == no_port) {
+        why = take_authority(d, text, HTTPS_PORT);
+        if (!why && (!strpbrk(d->host, ".:") || destination_is_loopback(d->host)))
+            return "a port is missing: write HOST:PORT, or https://HOST or http://HOST";
+    }
+    d->tls = !why && d->port == HTTPS_PORT;
+    return why;
+}
+
 const char *destination_parse(const char *text, enum destination_use use, struct destination *d)
 {
     *d = (struct destination){0};
@@ -170,9 +183,7 @@ const char *destination_parse(const char *text, enum destination_use use, struct
     if (mark)
         return take_authority(d, slice_of(authority, len), d->tls ? HTTPS_PORT : HTTP_PORT);
     why = take_bare(d, slice_of(authority, len));
-    if (use == DESTINATION_RELAY && why == no_port)
-        return "a port is missing: write https://HOST or http://HOST, or HOST:PORT";
-    return why;
+    return use == DESTINATION_RELAY ? take_bare_relay(d, slice_of(authority, len), why) : why;
 }
 
 const char *destination_parse_authority(const char *text, size_t len, uint16_t port,

@@ -75,6 +75,8 @@ static const struct row {
     {"head-time", AT(head_ms), UNIT_TIME, 100, DAY, R | P, "to receive a whole request head"},
     {"keepalive-time", AT(keepalive_ms), UNIT_TIME, 100, DAY, R | P,
      "that a connection may be idle between two requests"},
+    {"tls-handshake-time", AT(tls_handshake_ms), UNIT_TIME, 100, DAY, R,
+     "for a TLS handshake of a visitor or agent"},
     {"body-time", AT(body_ms), UNIT_TIME, 100, DAY, R | P,
      "to receive the next portion of a request body: `rate` times this time"},
     {"send-time", AT(send_ms), UNIT_TIME, 200, DAY, R | P,

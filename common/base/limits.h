@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-// Limits that --limit NAME=VALUE sets, except two that have no name: tunnel_files and
-// tls_handshake_ms. Each loop has its own copy. A visitor is a client of the relay or the proxy; an
-// address is an IPv4 address or an IPv6 /64.
+// Limits that --limit NAME=VALUE sets, except tunnel_files, which has no name. Each loop has its
+// own copy. A visitor is a client of the relay or the proxy; an address is an IPv4 address or an
+// IPv6 /64.
 struct limits {
     uint32_t head_bytes;           // request line and fields of a request
     uint32_t head_fields;          // fields of a request
@@ -103,6 +103,8 @@ enum {
 
     LIMIT_TICKET_KEY_MS =
         60 * 60 * 1000, // a key seals TLS session tickets, then opens them as long
+
+    LIMIT_TLS_LOOK_MS = 10 * 1000, // from one look at the files of certificates to the next
 
     LIMIT_HALF_CLOSED_MS = 60 * 1000, // of an upgraded stream: the service has ended, the visitor
                                       // sends nothing

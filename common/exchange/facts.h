@@ -28,6 +28,8 @@ struct exchange_facts {
                          // unknown, or the connection may carry requests of several people
     char method[24], target[EXCHANGE_TARGET_MAX]; // truncated
     uint16_t status;                              // of the final response
+    bool uncovered;                               // the certificate that the visitor was shown is
+                                                  // for other hosts
     bool http_10;                                 // the request's version is HTTP/1.0
     bool refused;                                 // the response is our own `answer`
     enum answer answer;

@@ -44,6 +44,7 @@ struct edge {
     char visitor[INET6_ADDRSTRLEN]; // `client` as text
     struct client_address peer;
     bool from_proxy;       // the peer is a trusted proxy
+    bool tls;              // the connection is over TLS
     uint64_t number;       // exchange_facts.inbound_id; 0: may carry several people's requests
     const char *scheme;    // said by a trusted proxy; NULL: not said
     struct share *proxied; // of the client of a request through a trusted proxy

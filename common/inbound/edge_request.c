@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reads from the visitor: request heads, bodies, the bytes of an upgraded stream, end of file.
 #include "edge_internal.h"
+#include "proto/http/authority.h"
 #include "proto/http/field_names.h"
 #include "proto/http/fields.h"
 
@@ -102,6 +103,17 @@ static bool is_forwarded(const struct http_head *head)
     return false;
 }
 
+// Whether the certificate that the visitor was shown is for the host of the request.
+static bool is_covered(const struct edge *e, const struct http_head *head)
+{
+    struct authority a;
+    if (head->authority.len == 0 || authority_split(head->authority, &a))
+        return true; // there is no host that it could be for
+    if (a.host.len > 1 && a.host.p[a.host.len - 1] == '.')
+        a.host.len--;
+    return conn_covers(e->h.conn, a.host);
+}
+
 // Begins the exchange of a request. False when out of memory.
 static bool open_exchange(struct edge *e, struct http_head *head,
                           const struct body_framing *framing)
@@ -116,7 +128,8 @@ static bool open_exchange(struct edge *e, struct http_head *head,
         head_remove(head, SLICE("expect")); // RFC 9110 §10.1.1; the next hop sees HTTP/1.1
     x->facts.client = e->client;
     x->facts.visitor = e->visitor;
-    x->facts.scheme = e->scheme ? e->scheme : e->set->scheme;
+    x->facts.scheme = e->scheme ? e->scheme : e->tls ? "https" : e->set->scheme;
+    x->facts.uncovered = e->tls && !is_covered(e, head);
     exchange_id_next(&e->set->ids, (uint64_t)x->facts.begun_wall_ns / 1000000, x->facts.id);
     begin_exchange(e, head, framing);
     if (!http1_conn_begin_body(&e->h, head, framing)) {
@@ -279,4 +292,10 @@ static void on_failed(struct conn *c, int error)
     edge_close(e, CONN_CLOSE_NOW);
 }
 
-const struct conn_ops edge_conn_ops = {on_readable, on_sent, on_eof, on_failed, NULL};
+// The handshake of TLS is done.
+static void on_connected(struct conn *c)
+{
+    edge_start_clock(conn_owner(c), CLOCK_FIRST);
+}
+
+const struct conn_ops edge_conn_ops = {on_readable, on_sent, on_eof, on_failed, on_connected};

@@ -74,13 +74,14 @@ static void accept_client(struct edge_set *set, const struct listener *from, int
     place->conn = e->h.conn;
     e->place = place;
     e->from_proxy = from_proxy;
+    e->tls = from->tls != NULL;
     if (header && header->tls)
         e->scheme = "https";
     conn_set_send_timeout(e->h.conn, edge_limits(e)->send_ms);
     e->peer = e->client = client;
     e->number = client.exempt ? 0 : ++set->last_number;
     client_address_text(&client, e->visitor);
-    edge_start_clock(e, CLOCK_FIRST);
+    edge_start_clock(e, e->tls ? CLOCK_NONE : CLOCK_FIRST); // the handshake has its own
     edge_update(e);
 }
 

@@ -14,7 +14,7 @@ struct edge;
 struct edge_set {
     struct loop *loop;
     struct inbound_handler handler;
-    const char *scheme; // of the connections, unless a trusted proxy names another
+    const char *scheme; // of connections without TLS, unless a trusted proxy names another
     const struct exchange_observer *observer; // of all exchanges; may be NULL
     const struct trusted_proxies *trusted;    // NULL: none
     bool proxy_protocol; // connections of `trusted` begin with a header (proxy_headers.h)

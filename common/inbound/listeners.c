@@ -12,7 +12,7 @@ int listeners_add(struct listeners *l, const struct sockaddr_storage *addr,
     if (l->count == LIMIT_LISTENERS)
         return UV_ENOBUFS;
     struct listener *one = &l->at[l->count];
-    *one = (struct listener){.accepted = on_accepted, .ctx = l->edges};
+    *one = (struct listener){.accepted = on_accepted, .ctx = l->edges, .tls = l->tls};
     int error = listener_open(one, l->edges->loop, addr, actual);
     if (!error)
         l->count++;

@@ -3,9 +3,10 @@
 #pragma once
 #include "edge_set.h"
 
-// Embedded; zero but for `edges` listens nowhere.
+// Embedded; zero but for `edges` and `tls` listens nowhere.
 struct listeners {
-    struct edge_set *edges; // serves what the listeners accept
+    struct edge_set *edges;       // serves what the listeners accept
+    const struct tls_server *tls; // of those that are added next; NULL: TCP alone
     struct listener at[LIMIT_LISTENERS];
     size_t count; // that were opened; closed ones keep their place, for their handles
 };

@@ -213,6 +213,10 @@ static inline struct slice conn_peer_name(const struct conn *c)
 {
     return c->transport->ops->peer_name(c->transport);
 }
+static inline bool conn_covers(const struct conn *c, struct slice host)
+{
+    return c->transport->ops->covers(c->transport, host);
+}
 static inline const char *conn_error_detail(const struct conn *c)
 {
     return c->transport->ops->detail(c->transport);

@@ -72,13 +72,23 @@ static socklen_t size_of(const struct sockaddr_storage *addr)
     return addr->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 }
 
+// All addresses are those of IPv4 too, whatever the system's default is (net.ipv6.bindv6only).
+static int take_v4_too(int fd, const struct sockaddr_storage *addr)
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)addr;
+    int off = 0;
+    if (addr->ss_family != AF_INET6 || !IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr))
+        return 0;
+    return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+}
+
 static int open_socket(struct listener *l, const struct sockaddr_storage *addr)
 {
     int on = 1;
     l->fd = socket(addr->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (l->fd < 0)
         return -errno;
-    if (setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+    if (setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) || take_v4_too(l->fd, addr) ||
         bind(l->fd, (const struct sockaddr *)addr, size_of(addr)) || listen(l->fd, BACKLOG))
         return -errno;
     return 0;

@@ -88,16 +88,22 @@ static int read_error(const char *path)
     return error;
 }
 
-void tls_explain_file(char why[static TLS_WHY_MAX], const char *what, const char *path)
+const char *tls_reason(void)
 {
-    int error = read_error(path);
     unsigned long first = ERR_peek_error();
-    const char *reason = error ? strerror(error) : ERR_reason_error_string(first);
+    const char *reason = ERR_reason_error_string(first);
     bool no_pem = ERR_GET_LIB(first) == ERR_LIB_PEM && ERR_GET_REASON(first) == PEM_R_NO_START_LINE;
     bool no_key =
         ERR_GET_LIB(first) == ERR_LIB_OSSL_DECODER && ERR_GET_REASON(first) == ERR_R_UNSUPPORTED;
-    if (!error && (no_pem || no_key))
+    if (no_pem || no_key)
         reason = "nothing of this kind in PEM form is in the file";
-    (void)snprintf(why, TLS_WHY_MAX, "%s %s: %s", what, path, reason ? reason : "cannot be used");
     ERR_clear_error();
+    return reason ? reason : "cannot be used";
+}
+
+void tls_explain_file(char why[static TLS_WHY_MAX], const char *what, const char *path)
+{
+    int error = read_error(path);
+    const char *reason = tls_reason();
+    (void)snprintf(why, TLS_WHY_MAX, "%s %s: %s", what, path, error ? strerror(error) : reason);
 }

@@ -70,6 +70,8 @@ bool tls_alpn_encode(const char *list, uint8_t out[static TLS_ALPN_MAX], size_t 
                      char why[static TLS_WHY_MAX]);
 // Whether an encoded list has a protocol.
 bool tls_alpn_has(const uint8_t *list, size_t list_len, struct slice protocol);
+// The first reason in OpenSSL's queue of errors, which is emptied; a static text.
+const char *tls_reason(void);
 // Writes "WHAT FILE: reason" after OpenSSL failed to load it, and empties OpenSSL's queue of
 // errors.
 void tls_explain_file(char why[static TLS_WHY_MAX], const char *what, const char *path);
@@ -122,6 +124,7 @@ struct transport_tls {
     struct tls_wire wire;
     struct tls_client *client; // NULL: a server, or adopted
     char *name;                // that a client asks for; NULL: none
+    char *covered;             // the last host that the certificate shown is for; NULL: none yet
     char *detail;              // what `error` means; NULL: nothing to add
     int error;                 // the handshake or a record failed: nothing is read or written
     size_t held;               // bytes whose records are in `wire`: the next writev's first ones

@@ -36,6 +36,9 @@ struct transport_ops {
     struct slice (*peer_name)(const struct transport *t);
     // Returns the reason of the last error, beyond uv_strerror; empty: nothing to add.
     const char *(*detail)(const struct transport *t);
+    // Whether what we have shown the peer holds for a host, which is a name or an address, in
+    // brackets or not: TLS's server side asks the certificate; true for the rest.
+    bool (*covers)(struct transport *t, struct slice host);
     // Whether close alone ends our direction as shutdown does, once the peer has ended its own.
     bool close_ends;
 };

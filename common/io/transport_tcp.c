@@ -91,6 +91,13 @@ static const char *tcp_no_detail(const struct transport *t)
     return "";
 }
 
+static bool tcp_covers(struct transport *t, struct slice host)
+{
+    (void)t;
+    (void)host;
+    return true;
+}
+
 static const struct transport_ops tcp_ops = {
     .handshake = tcp_handshake,
     .read = tcp_read,
@@ -100,6 +107,7 @@ static const struct transport_ops tcp_ops = {
     .alpn = tcp_no_name,
     .peer_name = tcp_no_name,
     .detail = tcp_no_detail,
+    .covers = tcp_covers,
     .close_ends = true,
 };
 

@@ -276,6 +276,7 @@ static void free_tls(struct transport_tls *t)
     SSL_free(t->ssl);
     tls_wire_deinit(&t->wire);
     free(t->name);
+    free(t->covered);
     free(t->detail);
     free(t);
 }
@@ -332,6 +333,40 @@ static const char *tls_detail(const struct transport *base)
     return "";
 }
 
+// Whether the certificate that we have shown is for a host; the last one that it is for is kept.
+static bool is_shown_for(struct transport_tls *t, struct slice host)
+{
+    const unsigned flags =
+        X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
+    X509 *shown = SSL_get_certificate(t->ssl);
+    if (t->covered && slice_ieq(host, slice_str(t->covered)))
+        return true;
+    char *name =
+        shown && host.len > 0 && !memchr(host.p, 0, host.len) ? strndup(host.p, host.len) : NULL;
+    if (!name)
+        return false;
+    bool is = X509_check_ip_asc(shown, name, 0) == 1 ||
+              X509_check_host(shown, name, host.len, flags, NULL) == 1;
+    ERR_clear_error();
+    if (!is) {
+        free(name);
+        return false;
+    }
+    free(t->covered);
+    t->covered = name;
+    return true;
+}
+
+static bool tls_covers(struct transport *base, struct slice host)
+{
+    struct transport_tls *t = tls_of(base);
+    if (host.len > 2 && host.p[0] == '[' && host.p[host.len - 1] == ']')
+        host = slice_of(host.p + 1, host.len - 2);
+    else if (host.len > 1 && host.p[host.len - 1] == '.')
+        host.len--; // the root's dot, which certificates do without
+    return !SSL_is_server(t->ssl) || (t->established && is_shown_for(t, host));
+}
+
 static const struct transport_ops tls_ops = {
     .handshake = tls_handshake,
     .read = tls_read,
@@ -341,6 +376,7 @@ static const struct transport_ops tls_ops = {
     .alpn = tls_alpn,
     .peer_name = tls_peer_name,
     .detail = tls_detail,
+    .covers = tls_covers,
 };
 
 // Counts messages, which bring no data. OpenSSL has no limit for them.

@@ -54,8 +54,8 @@ def test_the_relay_is_set_shown_and_forgotten(home):
     assert code == 0 and "not there yet" in out and "http://localhost:7080 (from the default)" in out
     assert home.run("config", "path") == (0, f"{home.file}\n", "")
     assert home.run("config", "set", "relay", "Example.com:443") == (
-        0, "relay  http://example.com:443\n", "")
-    assert home.file.read_text() == "version: 3\nagent:\n  relay: http://example.com:443\n"
+        0, "relay  https://example.com\n", "")
+    assert home.file.read_text() == "version: 3\nagent:\n  relay: https://example.com\n"
     assert home.file.stat().st_mode & 0o7777 == 0o600
     assert home.file.parent.stat().st_mode & 0o7777 == 0o700
     assert home.run("config", "set", "relay", "https://example.com/")[0] == 0

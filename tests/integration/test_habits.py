@@ -72,10 +72,10 @@ def test_the_version_is_told_however_it_is_asked_for(tmp_path, program):
     "adit proxy": "adit proxy: say which service: adit proxy --url http://localhost:PORT",
     "adit proxy 80 --port 70000": "adit proxy: --port is not a number from 0 to 65535",
     "adit replay last -H X-Debug": "adit replay: --header takes 'NAME: VALUE', and there is no colon",
-    "adit http 80 --relay example.com":
-        "adit http: --relay: a port is missing: write https://HOST or http://HOST, or HOST:PORT: example",
-    "adit config set relay example.com":
-        "adit config: relay: a port is missing: write https://HOST or http://HOST, or HOST:PORT: example",
+    "adit http 80 --relay localhost":
+        "adit http: --relay: a port is missing: write HOST:PORT, or https://HOST or http://HOST: local",
+    "adit config set relay 127.0.0.1":
+        "adit config: relay: a port is missing: write HOST:PORT, or https://HOST or http://HOST: 127.",
     "adit http 80 --limit conect-time=3s":
         "adit http: --limit conect-time=3s: there is no such limit; did you mean connect-time?",
     "adit http 80 --limit connect-time":

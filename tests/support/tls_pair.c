@@ -14,8 +14,8 @@ void tls_pair_contexts(struct tls_pair *p, const struct tls_files *f, const char
                        const char *server_alpn)
 {
     const struct tls_client_options client = {.ca_file = f->path[TLS_CA], .alpn = client_alpn};
-    const struct tls_server_options server = {
-        .chain_file = f->path[TLS_CHAIN], .key_file = f->path[TLS_KEY], .alpn = server_alpn};
+    const struct tls_pair_files pair = {f->path[TLS_CHAIN], f->path[TLS_KEY]};
+    const struct tls_server_options server = {.pairs = &pair, .pair_count = 1, .alpn = server_alpn};
     char why[TLS_WHY_MAX];
     *p = (struct tls_pair){.piece = SIZE_MAX};
     p->client = tls_client_new(&client, why);

@@ -117,9 +117,15 @@ static const char *fake_detail(const struct transport *t)
     return "the reason";
 }
 
-static const struct transport_ops fake_ops = {fake_handshake, fake_read,   fake_writev,
-                                              fake_shutdown,  fake_close,  fake_name,
-                                              fake_name,      fake_detail, false};
+static inline bool fake_covers(struct transport *t, struct slice host)
+{
+    (void)t;
+    return slice_eq(host, SLICE("name"));
+}
+
+static const struct transport_ops fake_ops = {fake_handshake, fake_read, fake_writev, fake_shutdown,
+                                              fake_close,     fake_name, fake_name,   fake_detail,
+                                              fake_covers,    false};
 
 // A copy of `f` over one end of a pair of sockets; `*peer` gets the other.
 static inline struct fake *fake_new(const struct fake *f, int *peer)

@@ -88,9 +88,9 @@ static const struct bad {
     {"-1", "from 1 to 65535"},
     {"8080,", "from 1 to 65535"},
     {"-x", "port is missing"},
+    {"web", "port is missing"},
     {"http:/localhost:80", "two slashes"},
     {"https:/localhost", "two slashes"},
-    {"web", "port is missing"},
     {"localhost", "port is missing"},
     {"127.0.0.1", "port is missing"},
     {"[::1]", "port is missing"},
@@ -167,6 +167,34 @@ static void no_other_scheme_than_http_and_https_is_taken(void **state)
                 strstr(destination_parse(*s, (enum destination_use)use, &e), "http://"));
 }
 
+// The token must not go out in the clear since a scheme was left out.
+static void a_relay_without_scheme_and_port_is_asked_by_https(void **state)
+{
+    static const struct good relays[] = {
+        {"example.com", "example.com", 443, "https://example.com"},
+        {"Example.COM./", "example.com", 443, "https://example.com"},
+        {"10.0.0.1", "10.0.0.1", 443, "https://10.0.0.1"},
+        {"[fd00::1]", "fd00::1", 443, "https://[fd00::1]"},
+        {"example.com:443", "example.com", 443, "https://example.com"},
+        {"localhost:443", "localhost", 443, "https://localhost"},
+        {"example.com:7080", "example.com", 7080, "http://example.com:7080"},
+    };
+    struct destination e;
+    char url[DESTINATION_URL_MAX];
+    (void)state;
+    for (size_t i = 0; i < sizeof(relays) / sizeof(relays[0]); i++) {
+        assert_null(destination_parse(relays[i].text, DESTINATION_RELAY, &e));
+        assert_string_equal(e.host, relays[i].host);
+        assert_int_equal(e.port, relays[i].port);
+        destination_url(&e, url);
+        assert_string_equal(url, relays[i].url);
+    }
+    for (const char *const *s =
+             (const char *const[]){"localhost", "a.localhost", "127.0.0.1", "[::1]", "web", NULL};
+         *s; s++)
+        assert_non_null(strstr(destination_parse(*s, DESTINATION_RELAY, &e), "port is missing"));
+}
+
 static void a_message_repeats_nothing_that_may_be_secret_or_obeyed(void **state)
 {
     char out[DESTINATION_MESSAGE_MAX];
@@ -209,6 +237,7 @@ int main(void)
         cmocka_unit_test(every_form_has_one_meaning),
         cmocka_unit_test(whatever_is_refused_says_why),
         cmocka_unit_test(no_other_scheme_than_http_and_https_is_taken),
+        cmocka_unit_test(a_relay_without_scheme_and_port_is_asked_by_https),
         cmocka_unit_test(a_message_repeats_nothing_that_may_be_secret_or_obeyed),
         cmocka_unit_test(localhost_and_the_names_below_it_are_loopback),
     };

@@ -33,6 +33,10 @@ static void a_limit_is_set_in_its_unit(void **state)
     assert_int_equal(l.head_ms, 3000);
     assert_null(set(&l, "keepalive-time=2m"));
     assert_int_equal(l.keepalive_ms, 120000);
+    assert_null(set(&l, "tls-handshake-time=100ms"));
+    assert_int_equal(l.tls_handshake_ms, 100);
+    assert_non_null(set(&l, "tls-handshake-time=99ms"));
+    assert_int_equal(l.tls_handshake_ms, 100);
     assert_null(set(&l, "gone-time=1h"));
     assert_int_equal(l.gone_ms, 3600000);
     assert_null(set(&l, "visitors=7"));

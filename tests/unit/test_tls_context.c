@@ -58,8 +58,8 @@ static void a_system_without_our_versions_is_refused(void **state)
 
 static bool server_takes(const struct fixture *f, const char *alpn, char why[static TLS_WHY_MAX])
 {
-    const struct tls_server_options options = {
-        .chain_file = f->files.path[TLS_CHAIN], .key_file = f->files.path[TLS_KEY], .alpn = alpn};
+    const struct tls_pair_files pair = {f->files.path[TLS_CHAIN], f->files.path[TLS_KEY]};
+    const struct tls_server_options options = {.pairs = &pair, .pair_count = 1, .alpn = alpn};
     struct tls_server *s = tls_server_new(&options, 0, why);
     bool taken = s != NULL;
     tls_server_free(s);

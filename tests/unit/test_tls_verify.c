@@ -95,8 +95,8 @@ static void an_expired_certificate_is_refused(void **state)
     const struct tls_files *f = files_of(state);
     struct tls_pair p;
     tls_pair_contexts(&p, f, NULL, NULL);
-    set_server(&p, &(struct tls_server_options){.chain_file = f->path[TLS_EXPIRED_CHAIN],
-                                                .key_file = f->path[TLS_KEY]});
+    const struct tls_pair_files pair = {f->path[TLS_EXPIRED_CHAIN], f->path[TLS_KEY]};
+    set_server(&p, &(struct tls_server_options){.pairs = &pair, .pair_count = 1});
     refuses(&p, "localhost", "certificate has expired", "certificate expired");
     tls_pair_free_contexts(&p);
 }
@@ -269,8 +269,8 @@ static void a_file_that_cannot_be_loaded_is_named_with_the_reason(void **state)
     };
     char why[TLS_WHY_MAX];
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct tls_server_options o = {.chain_file = cases[i].chain,
-                                             .key_file = cases[i].key};
+        const struct tls_pair_files pair = {cases[i].chain, cases[i].key};
+        const struct tls_server_options o = {.pairs = &pair, .pair_count = 1};
         struct tls_server *s = tls_server_new(&o, 0, why);
         if (s)
             fail_msg("%zu is loaded", i);
