@@ -15,8 +15,8 @@ static void serve(struct chosen *c, const struct tls_made *made, size_t count)
     char paths[2 * PAIRS_MAX][TLS_PATH_MAX];
     struct tls_pair_files pairs[PAIRS_MAX];
     for (size_t i = 0; i < count; i++) {
-        char chain[16];
-        char key[16];
+        char chain[32];
+        char key[32];
         (void)snprintf(chain, sizeof(chain), "%zu.pem", i);
         (void)snprintf(key, sizeof(key), "%zu.key", i);
         tls_maker_pair(&c->maker, chain, key, &made[i]);
