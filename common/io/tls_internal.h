@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Shared by the files of TLS, from the bottom: tls_wire.c (the socket as OpenSSL sees it),
 // tls_tickets.c, tls_context.c (what all contexts have in common), tls_sessions.c (sessions that a
-// client may resume), tls_server.c, tls_client.c, tls_failure.c (errors in words), transport_tls.c.
+// client may resume), the certificates of a server (tls_cert.c, tls_names.c, tls_dir.c,
+// tls_source.c, tls_store.c; tls_authority.c and tls_dev.c for development), tls_server.c,
+// tls_client.c, tls_failure.c (errors in words), transport_tls.c.
 #pragma once
 #include <openssl/err.h>
 #include <openssl/ssl.h>

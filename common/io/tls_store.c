@@ -103,27 +103,13 @@ static bool make_names(const struct tls_store *s, bool all, bool drop, struct tl
     return true;
 }
 
-// Without memory for it nothing changes, and the next look reads again.
-static void discard_fresh(struct tls_store *s)
-{
-    for (size_t i = 0; i < s->count; i++) {
-        if (!s->sources[i].fresh)
-            continue;
-        tls_cert_free(s->sources[i].fresh);
-        s->sources[i].fresh = NULL;
-        s->sources[i].settled = false;
-    }
-}
-
 // Puts what was read in force, and what is gone out of force, except the last one. False: no
-// memory.
+// memory, and the next look tries again.
 static bool settle(struct tls_store *s, bool all, bool drop, const struct tls_teller *to)
 {
     struct tls_names names;
-    if (!make_names(s, all, drop, &names)) {
-        discard_fresh(s);
+    if (!make_names(s, all, drop, &names))
         return false;
-    }
     tls_names_free(&s->names);
     s->names = names;
     for (size_t i = s->count; i-- > 0;) {

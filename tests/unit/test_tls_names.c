@@ -15,8 +15,8 @@ static void serve(struct chosen *c, const struct tls_made *made, size_t count)
     char paths[2 * PAIRS_MAX][TLS_PATH_MAX];
     struct tls_pair_files pairs[PAIRS_MAX];
     for (size_t i = 0; i < count; i++) {
-        char chain[16];
-        char key[16];
+        char chain[32];
+        char key[32];
         (void)snprintf(chain, sizeof(chain), "%zu.pem", i);
         (void)snprintf(key, sizeof(key), "%zu.key", i);
         tls_maker_pair(&c->maker, chain, key, &made[i]);
@@ -125,12 +125,31 @@ static void a_connection_knows_what_its_certificate_is_for(void **state)
     chosen_end(&c);
 }
 
+// The common name is for people (RFC 9525 §2).
+static void a_certificate_without_names_is_for_no_host(void **state)
+{
+    static const struct tls_made made[] = {{.names = NULL}};
+    struct chosen c;
+    char shown[LINE_BYTES];
+    (void)state;
+    chosen_begin(&c);
+    serve(&c, made, 1);
+    (void)chosen_open(&c, "common.example", shown);
+    assert_false(is_covered(&c, "common.example"));
+    assert_false(tls_server_covers(c.pair.server, "common.example"));
+    tls_pair_close(&c.pair);
+    tls_server_reload(c.pair.server, false, chosen_told, &c);
+    assert_int_equal(c.line_count, 1);
+    assert_told(&c, 0, true, "0.pem names no host (subjectAltName): clients refuse it");
+    chosen_end(&c);
+}
+
 // A client that knows only one kind of key gets that one; of the same names.
 static void pairs_of_both_kinds_serve_clients_of_either(void **state)
 {
     static const struct tls_made made[] = {{.names = "DNS:a.example"},
-                                           {.names = "DNS:a.example", .rsa = true},
-                                           {.names = "DNS:a.example,DNS:b.example", .rsa = true}};
+                                           {.names = "DNS:a.example,DNS:b.example", .rsa = true},
+                                           {.names = "DNS:a.example", .rsa = true}};
     static struct {
         char algorithms[32]; // not const: OpenSSL's macro casts that away
         int kind;
@@ -249,6 +268,7 @@ int main(void)
         cmocka_unit_test(a_name_gets_its_certificate),
         cmocka_unit_test(the_server_knows_its_names),
         cmocka_unit_test(a_connection_knows_what_its_certificate_is_for),
+        cmocka_unit_test(a_certificate_without_names_is_for_no_host),
         cmocka_unit_test(pairs_of_both_kinds_serve_clients_of_either),
         cmocka_unit_test(a_session_is_resumed_under_its_certificate_alone),
         cmocka_unit_test(a_name_has_so_many_bytes),

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
+#include "common/io/tls_source.h"
 #include "common/io/tls_store.h"
 #include "tls_chosen_fixture.h"
 
@@ -189,6 +190,25 @@ static void a_changed_pair_takes_the_place_of_the_one_before(void **state)
     assert_true(has(&s, "b.example") && has(&s, "d.example") && has(&s, "other.example"));
     look(&s, true); // nothing is new
     assert_int_equal(s.c.line_count, 0);
+    end(&s);
+}
+
+// The times of a file may be as coarse as two seconds: until they have passed, a look reads again.
+static void a_young_file_is_read_again(void **state)
+{
+    struct stored s;
+    (void)state;
+    begin(&s);
+    put(&s, "certs/a.crt", "certs/a.key", "DNS:a.example");
+    open_well(&s, NULL);
+    int64_t now_s = (int64_t)time(NULL);
+    look_at(&s, false, now_s);
+    assert_false(s.store.sources[0].settled);
+    look_at(&s, false, now_s + 4);
+    assert_true(s.store.sources[0].settled);
+    put(&s, "certs/a.crt", "certs/a.key", "DNS:b.example");
+    look_at(&s, false, now_s + 4);
+    assert_true(has(&s, "b.example"));
     end(&s);
 }
 
@@ -428,6 +448,7 @@ int main(void)
         cmocka_unit_test(without_any_certificate_the_server_does_not_begin),
         cmocka_unit_test(one_that_cannot_be_used_stops_no_other),
         cmocka_unit_test(a_changed_pair_takes_the_place_of_the_one_before),
+        cmocka_unit_test(a_young_file_is_read_again),
         cmocka_unit_test(half_a_renewal_is_told_only_if_it_lasts),
         cmocka_unit_test(what_is_gone_for_two_looks_is_no_longer_used),
         cmocka_unit_test(a_directory_that_goes_leaves_its_certificates),
