@@ -15,33 +15,31 @@ static void path_of(char out[static PRIVATE_PATH_MAX], const char *dir, const ch
     (void)snprintf(out, PRIVATE_PATH_MAX, "%s/%s.%s", dir, host, ending);
 }
 
+// The name that the certificate of an order must have: one without the wildcard is from a time when
+// none was asked for.
+static const char *telling_name(const struct acme_order *o)
+{
+    return o->wildcard[0] ? o->wildcard : o->host;
+}
+
 // Reads the life of the certificate that is published for an order.
-static void read_published(struct acme *a, struct acme_order *o)
+static void read_published(const struct acme *a, struct acme_order *o)
 {
     char chain[PRIVATE_PATH_MAX];
     char key[PRIVATE_PATH_MAX];
-    struct certificate_life life;
+    char why[TLS_WHY_MAX];
+    struct certificate_life life = {0};
     path_of(chain, a->certificates, o->host, "crt");
     path_of(key, a->certificates, o->host, "key");
-    bool ours = certificate_read_life(chain, key, &life);
-    // A certificate without the wildcard is from a time when none was asked for.
-    if (ours && o->wildcard[0])
-        ours = certificate_covers(chain, o->wildcard);
-    o->from_s = ours ? life.from_s : 0;
-    o->until_s = ours ? life.until_s : 0;
+    (void)certificate_read(chain, key, telling_name(o), &life, why);
+    o->from_s = life.from_s;
+    o->until_s = life.until_s;
 }
 
-static bool copy(const char *from, const char *to)
-{
-    char bytes[CERTIFICATE_FILE_MAX];
-    size_t len = certificate_read_file(from, bytes);
-    return len > 0 && private_write(to, bytes, len, PRIVATE_REPLACE_SYNCED, NULL) == 0;
-}
-
-// Copies what lego has fetched, if it is whole and lives longer than what is published. The key
+// Copies what lego has fetched, if it is whole, and new. The key
 // goes first: between the two the old pair is what the relay has in memory, and a relay that starts
-// then copies again.
-static bool publish(struct acme *a, struct acme_order *o)
+// then copies again. False and the reason in `why`.
+static bool publish(struct acme *a, struct acme_order *o, char why[static TLS_WHY_MAX])
 {
     char from[2][PRIVATE_PATH_MAX];
     char to[2][PRIVATE_PATH_MAX];
@@ -52,14 +50,20 @@ static bool publish(struct acme *a, struct acme_order *o)
     path_of(from[1], dir, o->host, "crt");
     path_of(to[0], a->certificates, o->host, "key");
     path_of(to[1], a->certificates, o->host, "crt");
-    if (!certificate_read_life(from[1], from[0], &life) || life.until_s <= o->until_s ||
-        (o->wildcard[0] && !certificate_covers(from[1], o->wildcard)))
+    if (!certificate_read(from[1], from[0], telling_name(o), &life, why))
         return false;
-    bool copied = copy(from[0], to[0]) && copy(from[1], to[1]);
-    if (!copied)
-        log_warn("acme: cannot write the certificate for %s to %s", o->host, a->certificates);
+    if (life.until_s < o->until_s || certificate_same(from[1], to[1])) {
+        (void)snprintf(why, TLS_WHY_MAX, "lego has fetched none that lives longer");
+        return false;
+    }
+    int error = certificate_copy(from[0], to[0]);
+    if (!error)
+        error = certificate_copy(from[1], to[1]);
+    if (error)
+        (void)snprintf(why, TLS_WHY_MAX, "it has come, but cannot be written to %.200s: %s",
+                       a->certificates, strerror(error));
     read_published(a, o);
-    return copied;
+    return !error;
 }
 
 static void log_success(const struct acme_order *o)
@@ -93,6 +97,20 @@ static void on_line(struct child *c, const char *line)
         (void)snprintf(a->said, sizeof(a->said), "%s", text);
 }
 
+// An authority that has lost its accounts, or another one at the same address, never takes lego's:
+// the next attempt registers a new one. The old one is kept beside.
+static void forget_account(const struct acme *a)
+{
+    char from[ACME_DIR_MAX + sizeof("/accounts")];
+    char to[sizeof(from) + 24];
+    (void)snprintf(from, sizeof(from), "%s/accounts", a->state);
+    (void)snprintf(to, sizeof(to), "%s-%lld", from, (long long)(wall_clock_ns() / 1000000000));
+    if (private_move(from, to) == 0)
+        log_warn("acme: the authority does not know our account: the next attempt makes another "
+                 "one; the old one is in %s",
+                 to);
+}
+
 static const char *why_failed(const struct acme *a, int status)
 {
     if (status == 127)
@@ -106,17 +124,17 @@ static void on_ended(struct child *c, int status)
 {
     struct acme *a = container_of(c, struct acme, child);
     struct acme_order *o = a->running;
+    char why[TLS_WHY_MAX];
     a->running = NULL;
-    bool came = publish(a, o);
-    if (came) {
+    if (publish(a, o, why)) {
         o->failures = 0;
-        o->next_ms = 0;
+        o->next_ms = loop_now_ms(a->loop) + (uint64_t)ACME_AGAIN_S * 1000;
         log_success(o);
         a->changed(a->ctx);
     } else {
-        fail(a, o,
-             status == 0 ? "what lego has fetched is no whole certificate with its key"
-                         : why_failed(a, status));
+        if (strstr(a->said, "accountDoesNotExist"))
+            forget_account(a);
+        fail(a, o, status == 0 ? why : why_failed(a, status));
     }
     look_on(&a->look);
 }
@@ -174,6 +192,7 @@ static bool make_directory(char out[static ACME_DIR_MAX], const char *data, cons
 const char *acme_begin(struct acme *a)
 {
     static char why[PRIVATE_WHY_MAX];
+    char ignored[TLS_WHY_MAX];
     const char *mistake = NULL;
     a->child.events = &events;
     if (!a->config->on)
@@ -183,11 +202,11 @@ const char *acme_begin(struct acme *a)
         return mistake;
     if (!make_directory(a->state, a->data, "acme", why) ||
         !make_directory(a->certificates, a->data, "certificates", why) ||
-        !make_directory(a->webroot, a->data, "acme-webroot", why))
+        !make_directory(a->webroot, a->data, "acme-challenge", why))
         return why;
     for (size_t i = 0; i < a->count; i++) {
         read_published(a, &a->orders[i]);
-        (void)publish(a, &a->orders[i]);
+        (void)publish(a, &a->orders[i], ignored);
     }
     return NULL;
 }

@@ -98,7 +98,6 @@ static void add(const char **args, const char *option, const char *value)
 void acme_command(const struct acme_config *c, const struct acme_order *o,
                   const struct acme_paths *paths, const char *args[static ACME_ARGS_MAX])
 {
-    const bool asks_nobody = c->resolver && strcmp(c->resolver, "none") == 0;
     args[0] = NULL;
     add(args, "lego", "--accept-tos");
     add(args, "--path", paths->state);
@@ -111,10 +110,10 @@ void acme_command(const struct acme_config *c, const struct acme_order *o,
         add(args, "--http", NULL);
         add(args, "--http.webroot", paths->webroot);
     }
-    if (c->dns && asks_nobody)
+    if (c->dns && c->resolver) {
         add(args, "--dns.disable-cp", NULL);
-    else if (c->dns && c->resolver)
         add(args, "--dns.resolvers", c->resolver);
+    }
     add(args, "--domains", o->host);
     if (o->wildcard[0])
         add(args, "--domains", o->wildcard);

@@ -14,7 +14,8 @@ enum {
 
     ACME_RETRY_S = 5 * 60, // after the first failure; doubles with each
     ACME_RETRY_MAX_S = 12 * 60 * 60,
-    ACME_RENEW_PART = 3, // a certificate is renewed in the last third of its life
+    ACME_AGAIN_S = 12 * 60 * 60, // after a success, whatever the clock says: authorities count
+    ACME_RENEW_PART = 3,         // a certificate is renewed in the last third of its life
 };
 
 // From the command line. The strings must outlive it.
@@ -23,8 +24,8 @@ struct acme_config {
     const char *email;     // of the account, by which the authority warns; NULL: none
     const char *directory; // of the authority (RFC 8555 §7.1.1); NULL: lego's own, Let's Encrypt
     const char *dns;       // lego's name of a provider: DNS-01 and a wildcard; NULL: HTTP-01
-    const char *resolver;  // HOST:PORT that tells whether the record is there; "none": nobody is
-                           // asked; NULL: the system's
+    const char *resolver;  // HOST:PORT that alone is asked whether the record is there; NULL: the
+                           // domain's own servers are
     const char *names[ACME_NAMES_MAX]; // labels below the domain, or whole names
     size_t name_count;
 };

@@ -25,9 +25,17 @@ static void on_look(struct timeout *t)
 }
 
 // Warns of a domain whose visitors would all be refused.
-static void check_domain(const struct certificates *c, const char *domain)
+static void check_domain(const struct certificates *c, const struct relay_config *config)
 {
-    char name[sizeof(((struct relay_config *)0)->domain) + 8];
+    const char *domain = config->domain;
+    char name[sizeof(config->domain) + 8];
+    if (config->acme.on) {
+        if (!config->acme.dns)
+            log_warn("certificates: none is for *.%s: pass --acme-name NAME for each tunnel, or "
+                     "--acme-dns PROVIDER for all; others are answered with 421",
+                     domain);
+        return; // acme tells of those to come
+    }
     (void)snprintf(name, sizeof(name), "name.%s", domain);
     if (!tls_server_covers(c->tls, domain))
         log_warn("certificates: none is for %s itself, where agents connect", domain);
@@ -45,6 +53,7 @@ const char *certificates_begin(struct certificates *c, const struct relay_config
                                                .dir = config->tls_dir,
                                                .dev_dir = config->dev_tls ? dir : NULL,
                                                .dev_domain = config->domain,
+                                               .may_be_empty = config->acme.on,
                                                .alpn = PROTOCOLS};
     if (!relay_has_tls(config))
         return NULL;
@@ -53,7 +62,7 @@ const char *certificates_begin(struct certificates *c, const struct relay_config
         return c->why;
     tls_server_reload(c->tls, false, told, c);
     if (!config->dev_tls)
-        check_domain(c, config->domain);
+        check_domain(c, config);
     timeout_start(c->loop, &c->look, LIMIT_TLS_LOOK_MS, on_look);
     return NULL;
 }
@@ -62,6 +71,12 @@ void certificates_reload(struct certificates *c)
 {
     if (c->tls)
         tls_server_reload(c->tls, true, told, c);
+}
+
+void certificates_look(struct certificates *c)
+{
+    if (c->tls)
+        tls_server_reload(c->tls, false, told, c);
 }
 
 void certificates_stop(struct certificates *c)

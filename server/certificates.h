@@ -21,6 +21,8 @@ const char *certificates_begin(struct certificates *c, const struct relay_config
 void certificates_explain(const char *dir, const char *domain, uint16_t port);
 // Reads all files again. Connections keep the certificate that they were shown.
 void certificates_reload(struct certificates *c);
+// Reads files that have changed, without waiting for the next look.
+void certificates_look(struct certificates *c);
 // Looks at the files no more.
 void certificates_stop(struct certificates *c);
 // Frees them. Every connection must have been closed.

@@ -20,6 +20,9 @@ static const char help[] =
     "  aditd --domain example.com --token-file /etc/adit/token \\\n"
     "      --tls-cert fullchain.pem --tls-key privkey.pem\n"
     "                              for everyone: https://NAME.example.com\n"
+    "  aditd --domain example.com --token-file /etc/adit/token \\\n"
+    "      --acme --acme-email you@example.com\n"
+    "                              the same, with certificates that renew themselves\n"
     "  aditd --dev-tls             on this machine only: https://NAME.localhost:7443\n"
     "  aditd --domain example.com --listen 127.0.0.1:7080 --token-file F \\\n"
     "      --public-url https://example.com --trusted-proxy loopback\n"
@@ -40,7 +43,23 @@ static const char help[] =
     "                       one of the name that they ask for, else the first\n"
     "  --tls-key FILE       its private key; once for each --tls-cert\n"
     "  --tls-dir DIR        a directory of such pairs, as certbot, uacme and lego write them\n"
-    "  --dev-tls            make certificates by an authority of our own, to be trusted by hand\n"
+    "  --acme               get certificates from an authority and renew them, by lego (apt "
+    "install\n"
+    "                       lego): for the domain, and for each --acme-name\n"
+    "  --acme-email ADDR    the address of the account at the authority\n"
+    "  --acme-name NAME     also NAME.DOMAIN; may be repeated\n"
+    "  --acme-dns PROVIDER  by a record in DNS: one certificate for DOMAIN and *.DOMAIN. lego's "
+    "name\n"
+    "                       of the provider, whose credentials are in the environment (lego\n"
+    "                       dnshelp)\n"
+    "  --acme-dns-resolver HOST:PORT\n"
+    "                       where to see whether the record is there (default: the domain's own\n"
+    "                       servers)\n"
+    "  --acme-directory URL\n"
+    "                       another authority (default: Let's Encrypt)\n"
+    "  --dev-tls            make certificates by an authority of our own, to be trusted by hand\n";
+
+static const char help_more[] =
     "  --domain DOMAIN      tunnels are NAME.DOMAIN (default: localhost)\n"
     "  --token-file FILE    agents must show the token in this file; required unless only "
     "loopback\n"
@@ -75,6 +94,16 @@ static const char help[] =
     "\n"
     "Limits and their defaults:\n";
 
+// Options that no letter is left for.
+enum {
+    OPTION_ACME = 256,
+    OPTION_ACME_EMAIL,
+    OPTION_ACME_NAME,
+    OPTION_ACME_DNS,
+    OPTION_ACME_RESOLVER,
+    OPTION_ACME_DIRECTORY,
+};
+
 struct command {
     struct options options;
     struct relay_config config;
@@ -106,6 +135,12 @@ static void take_option(struct options *o, int option, const char *value)
     case 'k': report(o, "--tls-key", relay_take_key(c, value), value); return;
     case 'S': c->tls_dir = value; return;
     case 'G': c->dev_tls = true; return;
+    case OPTION_ACME: c->acme.on = true; return;
+    case OPTION_ACME_EMAIL: c->acme.email = value; return;
+    case OPTION_ACME_NAME: report(o, "--acme-name", relay_take_acme_name(c, value), value); return;
+    case OPTION_ACME_DNS: c->acme.dns = value; return;
+    case OPTION_ACME_RESOLVER: c->acme.resolver = value; return;
+    case OPTION_ACME_DIRECTORY: c->acme.directory = value; return;
     case 'p': report(o, "--public-url", relay_take_public_url(c, value), value); return;
     case 'T': report(o, "--trusted-proxy", trusted_proxies_add(&c->trusted, value), value); return;
     case 'P': c->proxy_protocol = true; return;
@@ -119,20 +154,27 @@ static void take_option(struct options *o, int option, const char *value)
     }
 }
 
-static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
-                                      {"domain", required_argument, NULL, 'd'},
-                                      {"token-file", required_argument, NULL, 't'},
-                                      {"public-url", required_argument, NULL, 'p'},
-                                      {"reserved-names", required_argument, NULL, 'r'},
-                                      {"tls-cert", required_argument, NULL, 'c'},
-                                      {"tls-key", required_argument, NULL, 'k'},
-                                      {"tls-dir", required_argument, NULL, 'S'},
-                                      {"dev-tls", no_argument, NULL, 'G'},
-                                      {"trusted-proxy", required_argument, NULL, 'T'},
-                                      {"proxy-protocol", no_argument, NULL, 'P'},
-                                      {"version", no_argument, NULL, 'V'},
-                                      OPTIONS_RECORD,
-                                      OPTIONS_COMMON};
+static const struct option known[] = {
+    {"listen", required_argument, NULL, 'l'},
+    {"domain", required_argument, NULL, 'd'},
+    {"token-file", required_argument, NULL, 't'},
+    {"public-url", required_argument, NULL, 'p'},
+    {"reserved-names", required_argument, NULL, 'r'},
+    {"tls-cert", required_argument, NULL, 'c'},
+    {"tls-key", required_argument, NULL, 'k'},
+    {"tls-dir", required_argument, NULL, 'S'},
+    {"dev-tls", no_argument, NULL, 'G'},
+    {"trusted-proxy", required_argument, NULL, 'T'},
+    {"proxy-protocol", no_argument, NULL, 'P'},
+    {"acme", no_argument, NULL, OPTION_ACME},
+    {"acme-email", required_argument, NULL, OPTION_ACME_EMAIL},
+    {"acme-name", required_argument, NULL, OPTION_ACME_NAME},
+    {"acme-dns", required_argument, NULL, OPTION_ACME_DNS},
+    {"acme-dns-resolver", required_argument, NULL, OPTION_ACME_RESOLVER},
+    {"acme-directory", required_argument, NULL, OPTION_ACME_DIRECTORY},
+    {"version", no_argument, NULL, 'V'},
+    OPTIONS_RECORD,
+    OPTIONS_COMMON};
 
 // Advice for options that other relays and servers have.
 static const struct option_advice other_options[] = {
@@ -227,6 +269,7 @@ static int serve(int argc, char **argv)
     struct command cmd = {
         .options = {.program = "aditd",
                     .help = help,
+                    .help_more = help_more,
                     .limits_of = LIMITS_OF_RELAY,
                     .known = known,
                     .advice = other_options,

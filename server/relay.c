@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "acme.h"
 #include "agents.h"
 #include "certificates.h"
 #include "common/base/log.h"
@@ -26,6 +27,7 @@ struct relay {
     struct worker worker;
     struct relay_config config;
     struct public_urls urls;
+    struct acme acme;
     struct certificates certificates;
     struct relay_listeners listeners;
     struct edge_set edges;
@@ -79,6 +81,7 @@ static void on_signal(void *ctx, int number)
     if (number == SIGHUP) {
         reload_token(r);
         certificates_reload(&r->certificates);
+        acme_hurry(&r->acme);
         return;
     }
     log_info("stopping: signal %d, %zu tunnels, %zu visitors' connections", number, r->agents.count,
@@ -141,15 +144,26 @@ static void end_names(void *ctx)
     name_store_close(&r->names);
 }
 
+static void on_certificate(void *ctx)
+{
+    certificates_look(ctx);
+}
+
 static const char *begin_certificates(void *ctx)
 {
     struct relay *r = ctx;
+    const char *why = acme_begin(&r->acme);
+    if (why)
+        return why;
+    if (r->config.acme.on)
+        r->config.tls_dir = r->acme.certificates;
     return certificates_begin(&r->certificates, &r->config, r->config.record.dir);
 }
 
 static void stop_certificates(void *ctx)
 {
     struct relay *r = ctx;
+    acme_stop(&r->acme);
     certificates_stop(&r->certificates);
 }
 
@@ -157,6 +171,12 @@ static void free_certificates(void *ctx)
 {
     struct relay *r = ctx;
     certificates_free(&r->certificates);
+}
+
+static void end_acme(void *ctx)
+{
+    struct relay *r = ctx;
+    acme_end(&r->acme);
 }
 
 static const char *begin_listening(void *ctx)
@@ -223,6 +243,7 @@ static const char *begin_observing(void *ctx)
     r->agents.recorder = r->worker.recorder;
     r->front.recorder = r->worker.recorder;
     r->edges.observer = r->worker.observer;
+    acme_start(&r->acme); // the authority may come now
     return NULL;
 }
 
@@ -233,7 +254,9 @@ static const struct worker_part parts[] = {
     {NULL, {[WORKER_ABORT] = abort_visitors}},
     {begin_names, {[WORKER_LEAVE] = end_names}}, // while the agents still have their names
     {begin_certificates,
-     {[WORKER_REFUSE] = stop_certificates, [WORKER_RELEASE] = free_certificates}},
+     {[WORKER_REFUSE] = stop_certificates,
+      [WORKER_CLOSE] = end_acme,
+      [WORKER_RELEASE] = free_certificates}},
     {begin_listening, {[WORKER_REFUSE] = end_listening}},
     {begin_observing, {0}},
 };
@@ -248,6 +271,12 @@ static void compose(struct relay *r)
                                    .domain = c->domain,
                                    .port = c->public_port};
     r->certificates.loop = loop;
+    r->acme = (struct acme){.config = &c->acme,
+                            .loop = loop,
+                            .domain = c->domain,
+                            .data = c->record.dir,
+                            .changed = on_certificate,
+                            .ctx = &r->certificates};
     r->plain.dir = c->record.dir;
     r->plain.domain = c->domain;
     r->log.loop = loop;

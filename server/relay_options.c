@@ -195,9 +195,17 @@ const char *relay_take_key(struct relay_config *c, const char *value)
     return *value ? NULL : "it is empty; give a file with a private key in PEM";
 }
 
+const char *relay_take_acme_name(struct relay_config *c, const char *value)
+{
+    if (c->acme.name_count == ACME_NAMES_MAX)
+        return "it may be repeated 50 times at most; --acme-dns gets a wildcard for all names: ";
+    c->acme.names[c->acme.name_count++] = value;
+    return NULL;
+}
+
 bool relay_has_tls(const struct relay_config *c)
 {
-    return c->chain_count > 0 || c->tls_dir || c->dev_tls;
+    return c->chain_count > 0 || c->tls_dir || c->dev_tls || c->acme.on;
 }
 
 bool relay_is_tls(const struct relay_config *c, enum relay_protocol protocol, uint16_t port)
@@ -207,9 +215,29 @@ bool relay_is_tls(const struct relay_config *c, enum relay_protocol protocol, ui
            (protocol == RELAY_BY_PORT && relay_has_tls(c) && !plain_port);
 }
 
+static const char *check_acme(const struct relay_config *c)
+{
+    const struct acme_config *a = &c->acme;
+    bool details = a->email || a->directory || a->dns || a->resolver || a->name_count > 0;
+    if (!a->on)
+        return details ? "options of ACME are given, but not --acme itself" : NULL;
+    if (c->dev_tls || c->tls_dir)
+        return "--acme keeps certificates in a directory of its own: leave out --tls-dir and "
+               "--dev-tls, or --acme";
+    if (relay_is_local(c))
+        return "--acme needs --domain: an authority gives no certificate for localhost";
+    if (!a->email)
+        return "--acme needs --acme-email ADDRESS, by which the authority warns of certificates "
+               "that end";
+    return a->resolver && !a->dns ? "--acme-dns-resolver belongs to --acme-dns" : NULL;
+}
+
 const char *relay_check_tls(const struct relay_config *c)
 {
     size_t tls = 0;
+    const char *why = check_acme(c);
+    if (why)
+        return why;
     if (c->chain_count > c->key_count)
         return "each --tls-cert needs the --tls-key of its private key";
     if (c->key_count > c->chain_count)

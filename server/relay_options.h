@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The relay's configuration by its options, and advice on values that are wrong.
 #pragma once
+#include "acme_plan.h"
 #include "common/base/limits.h"
 #include "common/base/secret.h"
 #include "common/inbound/trusted_proxies.h"
@@ -35,10 +36,11 @@ struct relay_config {
     size_t chain_count, key_count; // of `pairs`
     const char *tls_dir;           // NULL: none
     bool dev_tls;                  // certificates of our own authority
-    char domain[254];              // lower case
-    char scheme[8];                // of public URLs: "http" or "https"
-    uint16_t public_port;          // of public URLs; 0: the first listener's
-    char public_host[254];         // of --public-url, or empty
+    struct acme_config acme;
+    char domain[254];      // lower case
+    char scheme[8];        // of public URLs: "http" or "https"
+    uint16_t public_port;  // of public URLs; 0: the first listener's
+    char public_host[254]; // of --public-url, or empty
     struct trusted_proxies trusted;
     bool proxy_protocol;            // their connections begin with a header
     char token[SECRET_MAX];         // empty: anyone may open a tunnel
@@ -60,6 +62,7 @@ const char *relay_take_public_url(struct relay_config *c, const char *value); //
 const char *relay_take_listen(struct relay_config *c, const char *value);     // one more
 const char *relay_take_chain(struct relay_config *c, const char *value);      // likewise
 const char *relay_take_key(struct relay_config *c, const char *value);        // likewise
+const char *relay_take_acme_name(struct relay_config *c, const char *value);  // likewise
 
 // Whether there are certificates.
 bool relay_has_tls(const struct relay_config *c);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Certificates in files of ours: whether one is whole, how long it lives, what it covers.
+// Certificates in files of ours, as a server would read them.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "tls_why.h"
 
 enum {
-    CERTIFICATE_FILE_MAX = 64 * 1024 // bytes of a chain or a key
+    CERTIFICATE_FILE_MAX = 64 * 1024 // bytes of a chain or a key that is copied
 };
 
 // Times in seconds since 1970.
@@ -14,11 +15,11 @@ struct certificate_life {
     int64_t from_s, until_s;
 };
 
-// Reads the first certificate of a chain in PEM. False: there is none, it is cut short, or `key`
-// is not its private key.
-bool certificate_read_life(const char *chain, const char *key, struct certificate_life *life);
-// Whether the first certificate of a chain is for a host, or has this wildcard (*.HOST) itself.
-bool certificate_covers(const char *chain, const char *host);
-// Reads a whole file of ours. Returns its length; 0: it is missing, empty, too long, or not ours
-// alone.
-size_t certificate_read_file(const char *path, char out[static CERTIFICATE_FILE_MAX]);
+// Reads a chain and its key, of a certificate that has this name among its own; a wildcard has only
+// itself. False: a server could not use them; the reason is in `why`.
+bool certificate_read(const char *chain, const char *key, const char *name,
+                      struct certificate_life *life, char why[static TLS_WHY_MAX]);
+// Whether two files have the same bytes; not if one is missing.
+bool certificate_same(const char *one, const char *other);
+// Copies a file of ours; the new one is whole and on disk, or there is none. Returns 0 or an errno.
+int certificate_copy(const char *from, const char *to);

@@ -7,7 +7,8 @@
 // Sets limits and takes rights away, then becomes the program in "$@". Both programs are part of
 // every Debian.
 static const char prelude[] =
-    "exec 2>&1; umask 077; ulimit -c 0; ulimit -n \"$1\"; ulimit -f \"$2\"; ulimit -t \"$3\"; "
+    "exec 2>&1; unset ADIT_TOKEN; umask 077; ulimit -c 0; ulimit -n \"$1\"; ulimit -f \"$2\"; "
+    "ulimit -t \"$3\"; "
     "shift 3; "
     "exec setpriv --no-new-privs --inh-caps=-all --ambient-caps=-all --pdeathsig=TERM -- \"$@\"";
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Another program that runs beside the loop, with few rights and for a bounded time. It gets no
-// standard input and the environment of this process; what it prints comes line by line.
+// standard input and the environment of this process but for ADIT_TOKEN; what it prints comes line
+// by line.
 #pragma once
 #include "loop.h"
 

@@ -101,7 +101,7 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
                 SSL_set_session_id_context(ssl, found.first->names_id, TLS_DIGEST_BYTES);
     if (used)
         return SSL_CLIENT_HELLO_SUCCESS;
-    *alert = SSL_AD_INTERNAL_ERROR;
+    *alert = found.first ? SSL_AD_INTERNAL_ERROR : SSL_AD_UNRECOGNIZED_NAME;
     return SSL_CLIENT_HELLO_ERROR;
 }
 

@@ -23,6 +23,7 @@ struct tls_server_options {
     const char *dev_dir;    // of the state: a local authority makes certificates; NULL: none does
     const char *dev_domain; // these are for this domain, names below it, localhost and loopback
                             // addresses; NULL: for the latter alone
+    bool may_be_empty;      // certificates are to come: without one handshakes fail
     const char *alpn;       // protocols like "h2,http/1.1", the preferred one first; NULL: none
 };
 

@@ -214,7 +214,8 @@ bool tls_store_init(struct tls_store *s, SSL_CTX *context, const struct tls_serv
 {
     const struct tls_teller nobody = {0};
     int64_t now_s = (int64_t)time(NULL);
-    *s = (struct tls_store){.context = context, .may_be_empty = options->dev_dir != NULL};
+    *s = (struct tls_store){.context = context,
+                            .may_be_empty = options->dev_dir || options->may_be_empty};
     (void)snprintf(why, TLS_WHY_MAX, "certificates: no memory");
     if (options->dir)
         s->dir = strdup(options->dir);

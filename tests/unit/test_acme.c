@@ -75,7 +75,8 @@ static int set_up(void **state)
     (void)setenv("CHAIN", s->files.path[TLS_CHAIN], 1);
     (void)setenv("KEY", s->files.path[TLS_KEY], 1);
     (void)setenv("OTHER_KEY", s->files.path[TLS_OTHER_KEY], 1);
-    s->config = (struct acme_config){.on = true, .email = "a@example.com"};
+    s->config = (struct acme_config){
+        .on = true, .email = "a@example.com", .dns = "exec"}; // the files have a wildcard
     s->acme = (struct acme){.config = &s->config,
                             .loop = &s->loop,
                             .domain = "example.com",
@@ -93,7 +94,7 @@ static int tear_down(void **state)
     assert_true(loop_settle(&s->loop));
     loop_deinit(&s->loop);
     (void)setenv("PATH", s->before, 1);
-    shell(s, "rm -rf bin acme certificates acme-webroot");
+    shell(s, "rm -rf bin acme certificates acme-challenge");
     (void)rmdir(s->data);
     tls_files_remove(&s->files);
     free(s);
@@ -121,10 +122,11 @@ static bool is_published(const struct scene *s)
 {
     char chain[PRIVATE_PATH_MAX];
     char key[PRIVATE_PATH_MAX];
+    char why[TLS_WHY_MAX];
     struct certificate_life life;
     (void)snprintf(chain, sizeof(chain), "%s/example.com.crt", s->acme.certificates);
     (void)snprintf(key, sizeof(key), "%s/example.com.key", s->acme.certificates);
-    return certificate_read_life(chain, key, &life);
+    return certificate_read(chain, key, "*.example.com", &life, why);
 }
 
 // Gives what is at $1 and $2 as the certificate and key of example.com.
@@ -200,6 +202,7 @@ static void a_cut_copy_does_not_replace_a_good_one(void **state)
     put_lego(s,
              LEGO_GIVES ": > $d/certificates/example.com.crt; echo 'error: no space left'; exit 1");
     s->acme.orders[0].until_s = 1; // due
+    s->acme.orders[0].next_ms = 0;
     acme_start(&s->acme);
     run(s);
     assert_true(is_published(s));
@@ -228,6 +231,20 @@ static void a_missing_lego_is_said(void **state)
     assert_int_equal(s->acme.orders[0].failures, 1);
 }
 
+static void a_lost_account_is_made_anew(void **state)
+{
+    struct scene *s = *state;
+    put_lego(s,
+             LEGO_GIVES "[ -d $d/accounts ] || exec true\n"
+                        "echo 'acme: error: 400 :: urn:ietf:params:acme:error:accountDoesNotExist "
+                        ":: no'; exit 1");
+    assert_null(acme_begin(&s->acme));
+    shell(s, "mkdir -m 700 acme/accounts; echo key > acme/accounts/key");
+    acme_start(&s->acme);
+    run(s);
+    shell(s, "[ ! -e acme/accounts ] && [ -s acme/accounts-*/key ] && rm -r acme/accounts-*");
+}
+
 static void a_stop_ends_it(void **state)
 {
     struct scene *s = *state;
@@ -250,6 +267,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_half_published_is_published_at_the_start, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_missing_lego_is_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lost_account_is_made_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_stop_ends_it, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

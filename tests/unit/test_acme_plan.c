@@ -129,12 +129,13 @@ static void the_command_is_that_of_the_challenge(void **state)
     check_command(&http, "lego --accept-tos --path /state --email a@example.com --http "
                          "--http.webroot /web --domains example.com run");
     check_command(&dns, "lego --accept-tos --path /state --email a@example.com --server "
-                        "https://ca.example.net/dir --dns rfc2136 --dns.resolvers 192.0.2.1:53 "
+                        "https://ca.example.net/dir --dns rfc2136 --dns.disable-cp "
+                        "--dns.resolvers 192.0.2.1:53 "
                         "--domains example.com --domains *.example.com run");
-    dns.resolver = "none";
+    dns.resolver = NULL;
     dns.directory = NULL;
     check_command(&dns, "lego --accept-tos --path /state --email a@example.com --dns rfc2136 "
-                        "--dns.disable-cp --domains example.com --domains *.example.com run");
+                        "--domains example.com --domains *.example.com run");
 }
 
 static void the_line_that_tells_most_is_kept(void **state)
