@@ -59,7 +59,7 @@ def test_every_place_refuses_the_same_in_the_same_words(tmp_path, text):
              for place, args in PLACES.items()}
     for relay, service in (("only http:// and https:// lead to a relay",
                             "only http://, https://, unix: and file:// lead to a service"),
-                           ("write https://HOST or http://HOST, or HOST:PORT",
+                           ("write HOST:PORT, or https://HOST or http://HOST",
                             "write HOST:PORT, or http://HOST for port 80")):
         words["relay"] = words["relay"].replace(relay, service)
     assert len(set(words.values())) == 1, words
