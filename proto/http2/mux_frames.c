@@ -6,6 +6,8 @@
 
 enum {
     BYTES_PER_CHARGE = 64, // payload that costs as much as the frame itself
+    TINY_BYTES = 64,       // of DATA in a public mux: shorter ones cost,
+    TINY_PER_CHARGE = 4,   // so many as one frame
 };
 
 struct frame {
@@ -50,6 +52,14 @@ static void enforce_window(struct mux *m, struct frame *f)
     f->stream = NULL;
 }
 
+// Whether this is one of many DATA frames that carry next to nothing.
+static bool is_tiny(struct mux *m, const struct frame *f)
+{
+    if (!m->profile->is_public || f->type != NGHTTP2_DATA || f->len >= TINY_BYTES)
+        return false;
+    return ++m->tiny % TINY_PER_CHARGE == 0;
+}
+
 // Charges a frame that belongs to no exchange. Body bytes to closed streams are limited by the
 // windows that those streams had.
 static int charge_frame(struct mux *m, const struct frame *f)
@@ -64,8 +74,10 @@ static int charge_frame(struct mux *m, const struct frame *f)
         if (m->draining) // nghttp2 ignores streams begun after our GOAWAY and sends no reset
             m->stray += MUX_WINDOW_START;
     }
+    if (work && f->type == NGHTTP2_RST_STREAM && !mux_spend_reset(m))
+        return MUX_E_FLOOD;
     if (work)
-        return 0;
+        return is_tiny(m, f) && !flood_budget_spend(&m->flood_budget, 1) ? MUX_E_FLOOD : 0;
     if (f->type != NGHTTP2_DATA || f->len == 0)
         return flood_budget_spend(&m->flood_budget, 1 + (uint32_t)(f->len / BYTES_PER_CHARGE))
                    ? 0
@@ -164,6 +176,9 @@ int mux_recv(struct mux *m, const char *bytes, size_t len)
         len -= n > 0 ? (size_t)n : 0;
     }
     mux_dispatch_events(m);
+    mux_head_release(m);
+    if (n >= 0 && m->flooded)
+        n = MUX_E_FLOOD;
     if (n >= 0)
         return 0;
     m->dead = true;
