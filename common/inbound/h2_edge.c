@@ -81,18 +81,27 @@ static void note_head(struct h2_edge *e)
     h2_edge_update(e);
 }
 
+// Ends a connection on which no request follows, once its last stream is over.
+static void end_if_drained(struct h2_edge *e)
+{
+    if (!e->closed && e->count == 0 && mux_is_draining(e->h.mux) && !mux_wants_send(e->h.mux))
+        h2_edge_close(e, 0, CONN_CLOSE_FLUSH);
+}
+
 static void on_readable(struct conn *c)
 {
     struct h2_edge *e = conn_owner(c);
     http2_conn_read(&e->h);
     if (!e->closed)
         note_head(e);
+    end_if_drained(e);
 }
 
 static void on_sent(struct conn *c)
 {
     struct h2_edge *e = conn_owner(c);
     http2_conn_sent(&e->h);
+    end_if_drained(e);
 }
 
 static void on_eof(struct conn *c)

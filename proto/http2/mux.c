@@ -195,6 +195,11 @@ void mux_drain(struct mux *m)
                                 NGHTTP2_NO_ERROR, NULL, 0);
 }
 
+bool mux_is_draining(const struct mux *m)
+{
+    return m->draining;
+}
+
 void mux_announce_drain(struct mux *m)
 {
     if (m->role == MUX_SERVER)
@@ -204,8 +209,10 @@ void mux_announce_drain(struct mux *m)
 size_t mux_last_words(struct mux *m, int error, char out[static MUX_GOODBYE_MAX])
 {
     uint32_t code = NGHTTP2_NO_ERROR;
-    if (error)
-        code = error == MUX_E_PROTOCOL ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_INTERNAL_ERROR;
+    if (error == MUX_E_PROTOCOL)
+        code = m->breach ? m->breach : NGHTTP2_PROTOCOL_ERROR;
+    else if (error)
+        code = NGHTTP2_INTERNAL_ERROR;
     if (error == MUX_E_FLOOD)
         code = NGHTTP2_ENHANCE_YOUR_CALM;
     m->dead = true;

@@ -179,6 +179,8 @@ void mux_announce_drain(struct mux *m);
 // Begins no more streams and lets the open ones finish. A server sends GOAWAY; a client only stops
 // opening.
 void mux_drain(struct mux *m);
+// Whether mux_drain was called, or the peer has sent GOAWAY.
+bool mux_is_draining(const struct mux *m);
 
 enum {
     MUX_BESIDE_MAX = 4

@@ -71,19 +71,34 @@ static int charge_frame(struct mux *m, const struct frame *f)
         return MUX_E_PROTOCOL;
     if (f->type == NGHTTP2_HEADERS && m->role == MUX_SERVER && f->id > m->last_id) {
         m->last_id = f->id;
-        if (m->draining) // nghttp2 ignores streams begun after our GOAWAY and sends no reset
+        // nghttp2 ignores streams begun after our GOAWAY and sends no reset, and resets those of a
+        // public mux that are too many.
+        if (m->draining || (m->profile->is_public && m->stream_count >= m->limits.streams)) {
             m->stray += MUX_WINDOW_START;
+            m->stray_heads++;
+        }
+    } else if (f->type == NGHTTP2_HEADERS && !f->stream && m->profile->is_public) {
+        if (m->stray_heads == 0) {
+            m->breach = NGHTTP2_STREAM_CLOSED;
+            return MUX_E_PROTOCOL;
+        }
+        m->stray_heads--;
     }
-    if (work && f->type == NGHTTP2_RST_STREAM && !mux_spend_reset(m))
-        return MUX_E_FLOOD;
+    if (work && f->type == NGHTTP2_RST_STREAM && m->profile->is_public) {
+        f->stream->peer_finished = true; // nothing of it may follow
+        if (!mux_spend_reset(m))
+            return MUX_E_FLOOD;
+    }
     if (work)
         return is_tiny(m, f) && !flood_budget_spend(&m->flood_budget, 1) ? MUX_E_FLOOD : 0;
     if (f->type != NGHTTP2_DATA || f->len == 0)
         return flood_budget_spend(&m->flood_budget, 1 + (uint32_t)(f->len / BYTES_PER_CHARGE))
                    ? 0
                    : MUX_E_FLOOD;
-    if (f->len > m->stray)
+    if (f->len > m->stray) {
+        m->breach = NGHTTP2_STREAM_CLOSED;
         return MUX_E_PROTOCOL;
+    }
     m->stray -= f->len;
     return 0;
 }

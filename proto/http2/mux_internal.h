@@ -100,6 +100,8 @@ struct mux {
     struct mux_scratch *scratch;
     // public: resets that the peer may still cause, and the time towards one more
     uint32_t resets_left, resets_ms;
+    uint32_t stray_heads; // public: closed streams whose trailers may still come
+    uint32_t breach;  // the code that mux_last_words tells of MUX_E_PROTOCOL; 0: the general one
     uint32_t tiny;    // public: DATA frames of a few bytes
     bool flooded;     // the budget of resets is spent
     bool said_goaway; // with an error

@@ -104,6 +104,7 @@ bool mux_spend_reset(struct mux *m)
 void mux_expect_stray(struct mux *m, uint32_t window)
 {
     m->stray += window;
+    m->stray_heads++;
     flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_PER_RESET);
 }
 

@@ -54,10 +54,9 @@ class Stream:
 
 
 class H2Client:
-    def __init__(self, address, host, reads=True, **values):
+    def __init__(self, address, host, **values):
         self.host = host
         self.socket = socket.create_connection(address, DEADLINE)
-        self.encoder = hpack.Encoder()
         self.decoder = hpack.Decoder()
         self.decoder.max_header_list_size = 1 << 20
         self.streams = {}
@@ -68,7 +67,6 @@ class H2Client:
         self.next = 1
         self.closed = False
         self.grants = True  # credit for bodies
-        self.reads = reads
         self.send(PREFACE + settings(**values))
 
     def __enter__(self):
@@ -109,11 +107,16 @@ class H2Client:
             left //= 128
         return out + bytes([left]) + text
 
-    def open(self, fields, end=True, body=b""):
-        """Begins a request. Returns the number of its stream."""
+    def begin(self):
+        """The number of a new stream, whose frames the caller sends."""
         number = self.next
         self.next += 2
         self.streams[number] = Stream()
+        return number
+
+    def open(self, fields, end=True, body=b""):
+        """Begins a request. Returns the number of its stream."""
+        number = self.begin()
         block = self.block(fields)
         first, rest = block[:16384], block[16384:]
         flags = END_STREAM if end and not body else 0
