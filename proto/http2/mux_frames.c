@@ -182,7 +182,9 @@ static int recv_some(struct mux *m, const uint8_t *bytes, size_t len)
 
 int mux_recv(struct mux *m, const char *bytes, size_t len)
 {
-    int n = m->dead ? MUX_E_PROTOCOL : 0;
+    int n = 0;
+    if (m->dead)
+        n = m->flooded ? MUX_E_FLOOD : MUX_E_PROTOCOL;
     if (len > INT32_MAX)
         n = MUX_E_PROTOCOL;
     while (len > 0 && n >= 0) {
