@@ -8,7 +8,6 @@
 #include "proto/list.h"
 
 struct conn;
-struct edge;
 struct admission_place;
 
 // The verdict on a new connection. One above a cap gets a spare place, so that its request can be
@@ -38,7 +37,8 @@ struct admission_place {
     struct share *share; // NULL: evicted, no longer counted
     enum admission_verdict verdict;
     // Set by the place's owner.
-    struct edge *edge;
+    void *owner; // NULL: the connection lingers
+    void (*end)(void *owner);
     struct conn *conn;
 };
 
