@@ -155,12 +155,13 @@ static const char *take_bare(struct destination *d, struct slice text)
     return take_port(d, port) ? NULL : not_a_port;
 }
 
-// A relay without a scheme and a port of its own is reached by https, unless on this machine.
+// A relay without a scheme and a port of its own is reached by https, unless on this machine. A
+// word without a dot is more likely a slip.
 static const char *take_bare_relay(struct destination *d, struct slice text, const char *why)
 {
     if (why == no_port) {
         why = take_authority(d, text, HTTPS_PORT);
-        if (!why && destination_is_loopback(d->host))
+        if (!why && (!strpbrk(d->host, ".:") || destination_is_loopback(d->host)))
             return "a port is missing: write HOST:PORT, or https://HOST or http://HOST";
     }
     d->tls = !why && d->port == HTTPS_PORT;

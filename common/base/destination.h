@@ -25,8 +25,8 @@ struct destination {
 };
 
 // Parses PORT, :PORT, HOST:PORT or http://HOST[:PORT][/], and https:// for a relay; IPv6 addresses
-// need brackets. A relay HOST that is not this machine is https://HOST, and port 443 https too.
-// Returns NULL, or what is wrong, for destination_explain.
+// need brackets. A relay HOST with a dot that is not this machine is https://HOST, and port 443
+// https too. Returns NULL, or what is wrong, for destination_explain.
 const char *destination_parse(const char *text, enum destination_use use, struct destination *d);
 
 // Parses HOST[:PORT] of a URL whose scheme has the default port `port`; with 0 a port is required.

@@ -87,6 +87,8 @@ static const struct bad {
     {"80x", "from 1 to 65535"},
     {"-1", "from 1 to 65535"},
     {"8080,", "from 1 to 65535"},
+    {"-x", "port is missing"},
+    {"web", "port is missing"},
     {"http:/localhost:80", "two slashes"},
     {"https:/localhost", "two slashes"},
     {"localhost", "port is missing"},
@@ -188,10 +190,9 @@ static void a_relay_without_scheme_and_port_is_asked_by_https(void **state)
         assert_string_equal(url, relays[i].url);
     }
     for (const char *const *s =
-             (const char *const[]){"localhost", "a.localhost", "127.0.0.1", "[::1]", NULL};
+             (const char *const[]){"localhost", "a.localhost", "127.0.0.1", "[::1]", "web", NULL};
          *s; s++)
         assert_non_null(strstr(destination_parse(*s, DESTINATION_RELAY, &e), "port is missing"));
-    assert_non_null(strstr(destination_parse("web", DESTINATION_SERVICE, &e), "port is missing"));
 }
 
 static void a_message_repeats_nothing_that_may_be_secret_or_obeyed(void **state)
