@@ -35,7 +35,7 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
     private_fields_take(request, &values);
     struct binding *b = bindings_of_request(&a->bindings, values.bind);
     struct tunnel_stream *e = b ? tunnel_stream_inbound(&a->worker.loop, s, agent_wake, a) : NULL;
-    struct exchange *x = e ? exchange_new(&e->endpoint, request, a->worker.observer) : NULL;
+    struct exchange *x = e ? exchange_new(&e->h.endpoint, request, a->worker.observer) : NULL;
     if (!x) {
         mux_set_user(s, NULL);
         mux_reset(s, MUX_RESET_REFUSED);
@@ -52,8 +52,8 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
     x->facts.tunnel_id = a->link.tunnel_number;
     x->facts.inbound_id = values.visitor;
     outbound_forward(b->outbound.outbound, &b->filters, x, request, framing);
-    if (end && e->endpoint.x)
-        exchange_finish(&e->endpoint, NULL);
+    if (end && e->h.endpoint.x)
+        exchange_finish(&e->h.endpoint, NULL);
 }
 
 void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_outcome why)
@@ -83,8 +83,8 @@ static void on_report(void *ctx, const struct report *report)
 static const struct session_handler handler = {
     .tunnel =
         {
-            .mux = {on_request, tunnel_stream_on_data, tunnel_stream_on_end,
-                    tunnel_stream_on_drained, tunnel_stream_on_closed, NULL},
+            .mux = {on_request, http2_stream_on_data, http2_stream_on_end, http2_stream_on_drained,
+                    http2_stream_on_closed, NULL},
             .control = agent_on_control,
             .report = on_report,
         },

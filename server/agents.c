@@ -23,8 +23,8 @@ static void on_report(void *ctx, const struct report *report)
 static const struct session_handler handler = {
     .tunnel =
         {
-            .mux = {tunnel_stream_on_head, tunnel_stream_on_data, tunnel_stream_on_end,
-                    tunnel_stream_on_drained, tunnel_stream_on_closed, shed_fullest},
+            .mux = {http2_stream_on_head, http2_stream_on_data, http2_stream_on_end,
+                    http2_stream_on_drained, http2_stream_on_closed, shed_fullest},
             .control = agent_on_control,
             .report = on_report,
         },
@@ -56,7 +56,7 @@ static bool attach(struct outbound *o, struct exchange *x, enum answer *why)
     }
     shed_make_room(m);
     x->facts.tunnel_id = a->number;
-    exchange_attach(x, &e->endpoint);
+    exchange_attach(x, &e->h.endpoint);
     return true;
 }
 

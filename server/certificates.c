@@ -4,8 +4,7 @@
 #include "common/base/log.h"
 #include "common/base/output.h"
 
-// "h2" joins once visitors' connections speak HTTP/2.
-#define PROTOCOLS "http/1.1"
+#define PROTOCOLS "h2,http/1.1"
 
 static void told(void *ctx, bool trouble, const char *line)
 {

@@ -29,7 +29,7 @@ static struct tunnel_stream *slowest_visitor(const struct mux *m, uint64_t now_n
     size_t slowest_rate = LIMIT_SHED_RATE;
     for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
         struct tunnel_stream *e = mux_user(s);
-        size_t rate = e && e->endpoint.x ? rate_of(e->endpoint.x, now_ns) : SIZE_MAX;
+        size_t rate = e && e->h.endpoint.x ? rate_of(e->h.endpoint.x, now_ns) : SIZE_MAX;
         if (rate >= slowest_rate)
             continue;
         slowest = e;
@@ -57,9 +57,9 @@ static struct candidate candidate_of(struct mux_stream *s, size_t of_unknown, ui
 {
     struct tunnel_stream *e = mux_user(s);
     struct candidate c = {.e = e, .kind = LONG_LIVED_NOT};
-    if (!e || !e->endpoint.x)
+    if (!e || !e->h.endpoint.x)
         return c;
-    const struct exchange *x = e->endpoint.x;
+    const struct exchange *x = e->h.endpoint.x;
     const uint64_t times[] = {x->facts.begun_ns, x->facts.sent_on_ns, x->facts.answered_ns,
                               x->direction[INBOUND].last_ns, x->direction[OUTBOUND].last_ns};
     uint64_t last_ns = 0;
@@ -137,7 +137,7 @@ static void shed_unread(struct mux *m)
 {
     struct mux_stream *s = mux_unread_is_full(m) ? shed_fullest(NULL, m) : NULL;
     struct tunnel_stream *e = s ? mux_user(s) : NULL;
-    if (e && e->endpoint.x)
+    if (e && e->h.endpoint.x)
         tunnel_stream_refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
 }
 

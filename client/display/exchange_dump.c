@@ -98,6 +98,13 @@ static void keep_content_headers(struct dump_side *s, const struct http_head *he
     keep_word(s->coding, head, SLICE("content-encoding"));
 }
 
+static struct slice version_of(const struct http_head *request)
+{
+    if (request->http2)
+        return SLICE(" HTTP/2");
+    return request->minor_version ? SLICE(" HTTP/1.1") : SLICE(" HTTP/1.0");
+}
+
 static void on_begun(void *ctx, struct exchange *x, const struct http_head *request)
 {
     struct exchange_dump *dump = ctx;
@@ -115,7 +122,7 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     char *memory;
     const struct slice line[3] = {slice_str(method),
                                   without_secrets(request->target, CREDENTIAL_TARGET, &memory),
-                                  request->minor_version ? SLICE(" HTTP/1.1") : SLICE(" HTTP/1.0")};
+                                  version_of(request)};
     n->side[INBOUND].lines_left_out += !put_line(dump, to, DUMP_HEAD_BYTES, line);
     free(memory);
     // A request out of a tunnel has an authority and no Host field.

@@ -83,6 +83,12 @@ enum {
     LIMIT_LINK_LENT_BYTES = 512 * 1024,     // the same, of one read: written together
     LIMIT_DRAIN_BYTES = 64 * 1024,          // of an unwanted request body, to reuse the connection
 
+    // Of a visitor's HTTP/2 connection.
+    LIMIT_H2_STREAMS = 100,              // at once
+    LIMIT_H2_UNREAD_BYTES = 1024 * 1024, // received and not passed on, all streams together
+    LIMIT_H2_HEADS_BYTES = 128 * 1024,   // of interim responses that wait to be sent
+    LIMIT_H2_CHECK_MS = 1000,            // between checks of its streams' time limits
+
     LIMIT_SHED_RATE = 1000,     // bytes per second: a full tunnel sheds slower exchanges
     LIMIT_SHED_AGE_MS = 1000,   // that are at least this old
     LIMIT_SHED_HANG_MS = 5000,  // without a byte: an exchange counts as long-lived

@@ -8,8 +8,6 @@
 #include "proto/list.h"
 
 struct conn;
-struct edge;
-struct proxy_wait;
 struct admission_place;
 
 // The verdict on a new connection. One above a cap gets a spare place, so that its request can be
@@ -39,9 +37,9 @@ struct admission_place {
     struct share *share; // NULL: evicted, no longer counted
     enum admission_verdict verdict;
     // Set by the place's owner.
-    struct proxy_wait *wait; // of a connection that has yet to name its client, which has no others
-    struct edge *edge;
-    struct conn *conn;
+    void *owner; // NULL: the connection lingers
+    void (*end)(void *owner);
+    struct conn *conn; // NULL: the socket is none yet
 };
 
 // Makes a place for a new connection, idle to begin with. When the total is reached, evicts the

@@ -10,30 +10,24 @@ static void on_free(struct loop_task *task)
     free(e);
 }
 
-void edge_uncount_proxied(struct edge *e)
-{
-    shares_leave(e->proxied);
-    e->proxied = NULL;
-}
-
 void edge_close(struct edge *e, enum conn_close_mode how)
 {
     if (e->state == EDGE_CLOSED)
         return;
     e->state = EDGE_CLOSED;
     timeout_stop(&e->limit);
-    edge_uncount_proxied(e);
-    if (e->place) {
-        e->place->edge = NULL;
-        admission_set_idle(e->place);
-        e->place = NULL;
+    visit_end(&e->visit);
+    if (e->visitor.place) {
+        e->visitor.place->owner = NULL;
+        admission_set_idle(e->visitor.place);
+        e->visitor.place = NULL;
     }
     conn_close(e->h.conn, how);
     e->h.conn = NULL;
-    list_remove(&e->set->edges, &e->in_set);
-    e->set->count--;
+    list_remove(&e->visitor.set->edges, &e->in_set);
+    e->visitor.set->count--;
     e->free_task.run = on_free;
-    loop_queue(e->set->loop, &e->free_task);
+    loop_queue(e->visitor.set->loop, &e->free_task);
 }
 
 static void on_taken_gone(void *arg)
@@ -48,10 +42,10 @@ struct conn *edge_take(struct exchange_endpoint *endpoint)
     struct conn *c = e->h.conn;
     conn_set_send_timeout(c, 0);
     exchange_discard(endpoint->x);
-    admission_leave(e->place);
-    e->place = NULL;
-    e->set->taken++;
-    conn_on_closed(c, on_taken_gone, e->set);
+    admission_leave(e->visitor.place);
+    e->visitor.place = NULL;
+    e->visitor.set->taken++;
+    conn_on_closed(c, on_taken_gone, e->visitor.set);
     e->h.conn = NULL;
     edge_close(e, CONN_CLOSE_NOW);
     return c;
@@ -75,7 +69,7 @@ void edge_start_clock(struct edge *e, enum edge_clock clock)
     if (clock == CLOCK_NONE)
         timeout_stop(&e->limit);
     else
-        timeout_start(e->set->loop, &e->limit, durations[clock], on_limit);
+        timeout_start(e->visitor.set->loop, &e->limit, durations[clock], on_limit);
 }
 
 // A limit runs only while the exchange waits for the visitor: not while the visitor waits for a
@@ -149,18 +143,11 @@ static void answer_and_close(struct edge *e, enum answer answer, enum answer_for
     edge_close(e, CONN_CLOSE_FLUSH);
 }
 
-void edge_tell_turned_away(const struct edge *e, enum answer answer)
-{
-    const struct inbound_handler *handler = &e->set->handler;
-    if (handler->turned_away)
-        handler->turned_away(handler->ctx, &e->client, answer);
-}
-
 void edge_refuse_head(struct edge *e, enum answer answer)
 {
     struct slice in = conn_in(e->h.conn);
     bool head_method = in.len >= 5 && slice_eq(slice_of(in.p, 5), SLICE("HEAD "));
-    edge_tell_turned_away(e, answer);
+    visit_turned_away(&e->visit, &e->visitor, answer);
     answer_and_close(e, answer, ANSWER_TEXT, head_method);
 }
 
@@ -217,8 +204,8 @@ void edge_become_idle(struct edge *e)
 {
     e->state = EDGE_IDLE;
     conn_set_send_timeout(e->h.conn, edge_limits(e)->send_ms);
-    edge_uncount_proxied(e);
-    admission_set_idle(e->place);
+    visit_end(&e->visit);
+    admission_set_idle(e->visitor.place);
     edge_start_clock(e, CLOCK_KEEPALIVE);
     conn_recheck(e->h.conn);
     edge_update(e);

@@ -5,6 +5,7 @@
 #pragma once
 #include "common/http1/http1_conn.h"
 #include "edge_set.h"
+#include "visit.h"
 
 enum edge_state {
     EDGE_IDLE,     // waits for the first byte of a request
@@ -27,27 +28,20 @@ enum edge_clock {
 // A visitor's HTTP/1.1 connection, which carries one exchange after the other (RFC 9112 §9).
 struct edge {
     struct http1_conn h;
-    struct edge_set *set;
+    struct visitor visitor;
+    struct visit visit; // the current request
     struct list_link in_set;
-    struct admission_place *place;
     struct timeout limit;
     struct loop_task free_task;
     enum edge_state state;
     enum edge_clock clock;
     bool keep_alive, version_10;
-    bool awaits_continue;         // the visitor holds its body back until a 100 (RFC 9110 §10.1.1)
-    bool until_close;             // the response ends with the connection
-    bool too_large;               // we have answered 413: the rest of the body is not read
-    size_t portion;               // bytes of body since the clock was started
-    size_t drained;               // bytes of unwanted body
-    struct client_address client; // of the current request
-    char visitor[INET6_ADDRSTRLEN]; // `client` as text
-    struct client_address peer;
-    bool from_proxy;       // the peer is a trusted proxy
-    bool tls;              // the connection is over TLS
-    uint64_t number;       // exchange_facts.inbound_id; 0: may carry several people's requests
-    const char *scheme;    // said by a trusted proxy; NULL: not said
-    struct share *proxied; // of the client of a request through a trusted proxy
+    bool awaits_continue; // the visitor holds its body back until a 100 (RFC 9110 §10.1.1)
+    bool until_close;     // the response ends with the connection
+    bool too_large;       // we have answered 413: the rest of the body is not read
+    size_t portion;       // bytes of body since the clock was started
+    size_t drained;       // bytes of unwanted body
+    bool is_new;          // no byte has been taken: the connection may become HTTP/2
 };
 
 static inline struct edge *edge_of(struct exchange_endpoint *endpoint)
@@ -57,7 +51,7 @@ static inline struct edge *edge_of(struct exchange_endpoint *endpoint)
 
 static inline const struct limits *edge_limits(const struct edge *e)
 {
-    return &e->set->loop->limits;
+    return &e->visitor.set->loop->limits;
 }
 
 // Whether reading pauses since the visitor pipelines without reading our answers.
@@ -105,11 +99,6 @@ void edge_update(struct edge *e);
 void edge_start_clock(struct edge *e, enum edge_clock clock);
 // Waits for the next request, after an exchange that keeps the connection alive.
 void edge_become_idle(struct edge *e);
-// Stops counting the current request among those of its client.
-void edge_uncount_proxied(struct edge *e);
-// Passes on to the set's turned_away.
-void edge_tell_turned_away(const struct edge *e, enum answer answer);
-
 // edge_request.c
 extern const struct conn_ops edge_conn_ops;
 extern const struct http1_conn_ops edge_http1_ops;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reads from the visitor: request heads, bodies, the bytes of an upgraded stream, end of file.
 #include "edge_internal.h"
-#include "proto/http/authority.h"
-#include "proto/http/field_names.h"
+#include "h2_edge.h"
 #include "proto/http/fields.h"
 
 static struct http1_limits head_limits(const struct edge *e)
@@ -25,7 +24,7 @@ static void begin_exchange(struct edge *e, const struct http_head *head,
     e->h.chunked = e->until_close = e->too_large = false;
     e->drained = 0;
     e->awaits_continue = framing_has_body(framing) && expects_continue(head);
-    admission_set_busy(e->place);
+    admission_set_busy(e->visitor.place);
     edge_start_clock(e, CLOCK_NONE);
 }
 
@@ -35,46 +34,6 @@ static void request_whole(struct http1_conn *h, const struct http_head *trailers
 {
     if (!exchange_is_undecided(h->endpoint.x))
         exchange_finish(&h->endpoint, trailers);
-}
-
-// Takes client and scheme of the request from a trusted proxy's fields.
-static void read_proxy_claims(struct edge *e, const struct http_head *head)
-{
-    struct proxied_request request = {.client = e->peer};
-    trusted_proxies_read(e->set->trusted, head, &request);
-    e->scheme = request.scheme;
-    e->client = request.client;
-    client_address_text(&e->client, e->visitor);
-}
-
-// Counts the request among those of its client. False: the client has too many.
-static bool count_proxied(struct edge *e)
-{
-    unsigned char bytes[CLIENT_KEY_BYTES];
-    struct shares *table = &e->set->proxied;
-    if (e->client.exempt)
-        return true;
-    struct slice key = client_address_key(&e->client, bytes);
-    if (shares_count(table, key) >= admission_cap(edge_limits(e), &e->client))
-        return false;
-    e->proxied = shares_enter(table, key);
-    return e->proxied;
-}
-
-// Whether there is a place for the request. An agent needs none.
-static bool has_place(struct edge *e, const struct http_head *head, enum answer *answer)
-{
-    const struct edge_set *set = e->set;
-    admission_retry(e->place, edge_limits(e));
-    enum admission_verdict verdict = e->place->verdict;
-    if (verdict == ADMIT_SERVED && e->from_proxy && !count_proxied(e))
-        verdict = ADMIT_TOO_MANY;
-    const struct inbound_handler *handler = &set->handler;
-    if (verdict == ADMIT_SERVED ||
-        (handler->brings_agent && handler->brings_agent(handler->ctx, head)))
-        return true;
-    *answer = verdict == ADMIT_FULL ? ANSWER_RELAY_FULL : ANSWER_TOO_MANY;
-    return false;
 }
 
 // Whether the request is served; if not, `*answer` says why. Sets `*framing` either way.
@@ -87,31 +46,7 @@ static bool admit(struct edge *e, const struct http_head *head, struct body_fram
         *answer = answer_of_http1(error);
         return false;
     }
-    return has_place(e, head, answer);
-}
-
-// Whether the request passed a proxy, trusted or not, so that the connection may carry requests of
-// several people: by Via, CDN-Loop or a field with which proxies describe the client.
-static bool is_forwarded(const struct http_head *head)
-{
-    for (size_t i = 0; i < head->field_count; i++) {
-        const struct slice name = head->fields[i].name;
-        if (field_is_claim(name) || slice_ieq(name, SLICE("via")) ||
-            slice_ieq(name, SLICE("cdn-loop")))
-            return true;
-    }
-    return false;
-}
-
-// Whether the certificate that the visitor was shown is for the host of the request.
-static bool is_covered(const struct edge *e, const struct http_head *head)
-{
-    struct authority a;
-    if (head->authority.len == 0 || authority_split(head->authority, &a))
-        return true; // there is no host that it could be for
-    if (a.host.len > 1 && a.host.p[a.host.len - 1] == '.')
-        a.host.len--;
-    return conn_covers(e->h.conn, a.host);
+    return visit_has_place(&e->visit, &e->visitor, head, answer);
 }
 
 // Begins the exchange of a request. False when out of memory.
@@ -121,36 +56,28 @@ static bool open_exchange(struct edge *e, struct http_head *head,
     if (framing->kind == BODY_CHUNKED)
         head->upgrade.len = 0; // the boundary of chunked body and upgraded stream would be lost
     head->upgrade = fields_upgrade_offer(head->upgrade);
-    struct exchange *x = exchange_new(&e->h.endpoint, head, e->set->observer);
+    struct exchange *x = visit_begin(&e->visit, &e->visitor, &e->h.endpoint, head);
     if (!x)
         return false;
     if (head->minor_version == 0)
         head_remove(head, SLICE("expect")); // RFC 9110 §10.1.1; the next hop sees HTTP/1.1
-    x->facts.client = e->client;
-    x->facts.visitor = e->visitor;
-    x->facts.scheme = e->scheme ? e->scheme : e->tls ? "https" : e->set->scheme;
-    x->facts.uncovered = e->tls && !is_covered(e, head);
-    exchange_id_next(&e->set->ids, (uint64_t)x->facts.begun_wall_ns / 1000000, x->facts.id);
     begin_exchange(e, head, framing);
     if (!http1_conn_begin_body(&e->h, head, framing)) {
         exchange_discard(x);
         return false;
     }
-    if (e->number && is_forwarded(head))
-        e->number = 0;
-    x->facts.inbound_id = e->number;
-    e->keep_alive = e->keep_alive && e->place->verdict == ADMIT_SERVED;
+    e->keep_alive = e->keep_alive && e->visitor.place->verdict == ADMIT_SERVED;
     return true;
 }
 
 // Handles a request whose head is complete.
 static void handle_request(struct edge *e, struct http_head *head)
 {
-    const struct inbound_handler *handler = &e->set->handler;
+    const struct inbound_handler *handler = &e->visitor.set->handler;
     struct body_framing framing;
     enum answer refusal = ANSWER_BAD_REQUEST;
-    if (e->from_proxy)
-        read_proxy_claims(e, head);
+    if (e->visitor.from_proxy)
+        visit_read_claims(&e->visit, &e->visitor, head);
     bool admitted = admit(e, head, &framing, &refusal);
     if (!open_exchange(e, head, &framing)) {
         edge_close(e, CONN_CLOSE_NOW);
@@ -241,10 +168,38 @@ const struct http1_conn_ops edge_http1_ops = {
     .limits = limits_of,
 };
 
+// Whether the connection is handed to an h2_edge, which it is from its first bytes on or never. A
+// part of the preface that may still become one is awaited as a head is.
+static bool becomes_h2(struct edge *e)
+{
+    if (!e->is_new)
+        return false;
+    switch (h2_edge_recognises(e->h.conn)) {
+    case H2_NO: e->is_new = false; return false;
+    case H2_PERHAPS:
+        if (e->state == EDGE_IDLE) {
+            e->state = EDGE_HEAD;
+            edge_start_clock(e, CLOCK_HEAD);
+        }
+        return true;
+    case H2_YES: break;
+    }
+    struct conn *c = e->h.conn;
+    struct visitor visitor = e->visitor;
+    if (!h2_edge_begin(c, &visitor, &e->visit)) {
+        edge_close(e, CONN_CLOSE_NOW);
+        return true;
+    }
+    e->visitor.place = NULL;
+    e->h.conn = NULL;
+    edge_close(e, CONN_CLOSE_NOW);
+    return true;
+}
+
 static void on_readable(struct conn *c)
 {
     struct edge *e = conn_owner(c);
-    bool more = true;
+    bool more = !becomes_h2(e);
     while (more && e->state != EDGE_CLOSED && conn_in(e->h.conn).len > 0 &&
            !edge_leaves_answers_unread(e)) {
         switch (e->state) {

@@ -1,32 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Writes to the visitor: the edge as the endpoint of its exchange.
-#include <stdlib.h>
 #include "edge_internal.h"
-#include "proto/http/cookie.h"
 
-// Not inlined: few responses set such cookies, and stack-clash protection probes every page of a
-// frame that holds a head.
-__attribute__((noinline)) static bool write_confined(struct edge *e, const struct http_head *head,
-                                                     struct slice hop_fields, struct slice domain)
-{
-    struct http_head confined;
-    char *values = malloc(cookie_bound(head) + 1);
-    if (!values)
-        return false;
-    head_copy(&confined, head);
-    cookie_confine(&confined, domain, values);
-    bool ok = edge_write_head(e, &confined, hop_fields);
-    free(values);
-    return ok;
-}
+struct response {
+    struct edge *e;
+    struct slice hop_fields;
+};
 
-// Writes a response head, with cookies for all of a shared domain confined to this name.
-static bool write_response(struct edge *e, const struct http_head *head, struct slice hop_fields)
+static bool write_head(void *ctx, const struct http_head *head)
 {
-    struct slice domain = slice_str(e->set->shared_domain ? e->set->shared_domain : "");
-    return domain.len > 0 && cookie_exceeds_host(head, domain)
-               ? write_confined(e, head, hop_fields, domain)
-               : edge_write_head(e, head, hop_fields);
+    const struct response *r = ctx;
+    return edge_write_head(r->e, head, r->hop_fields);
 }
 
 // Writes the fields of this hop (RFC 9112 §6.1, §9.6; RFC 9110 §7.8) and decides how the response
@@ -46,7 +30,7 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
     bool says_upgrade = head->upgrade.len > 0 && head->upgrade.len <= 255;
     struct slice date = {0};
     if (exchange_wants_date(head))
-        date = date_text(&e->set->loop->date, wall_clock_ns() / 1000000000);
+        date = date_text(&e->visitor.set->loop->date, wall_clock_ns() / 1000000000);
     struct slice keeps = SLICE("");
     if (head->status != 101 && !e->keep_alive)
         keeps = SLICE("Connection: close\r\n");
@@ -88,7 +72,8 @@ static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_
     if (interim && e->version_10)
         return; // RFC 9110 §15.2: a 1.0 client knows no 1xx
     size_t hop_len = interim ? 0 : hop_fields(e, head, framing, hop);
-    if (!write_response(e, head, slice_of(hop, hop_len))) {
+    struct response response = {e, slice_of(hop, hop_len)};
+    if (!visit_write_response(e->visitor.set, head, write_head, &response)) {
         edge_cut(e, EXCHANGE_MEMORY);
         return;
     }
@@ -126,7 +111,7 @@ static void endpoint_finish(struct exchange_endpoint *endpoint, const struct htt
 static void endpoint_unwanted(struct exchange_endpoint *endpoint)
 {
     struct edge *e = edge_of(endpoint);
-    admission_set_idle(e->place);
+    admission_set_idle(e->visitor.place);
     if (edge_must_end(e))
         edge_end_early(e);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "edge_internal.h"
+#include "h2_edge.h"
 
 static void on_gone(void *arg)
 {
@@ -19,7 +20,8 @@ static struct edge *edge_new(struct edge_set *set, const struct listener *from, 
         conn_close(c, CONN_CLOSE_NOW);
         return NULL;
     }
-    e->set = set;
+    e->visitor.set = set;
+    e->is_new = true;
     e->h.conn = c;
     e->h.endpoint.ops = &edge_endpoint_ops;
     e->h.ops = &edge_http1_ops;
@@ -28,24 +30,24 @@ static struct edge *edge_new(struct edge_set *set, const struct listener *from, 
     return e;
 }
 
+static void end_edge(void *owner)
+{
+    struct edge *e = owner;
+    if (!e->h.endpoint.x)
+        visit_turned_away(&e->visit, &e->visitor, ANSWERS);
+    exchange_abort(&e->h.endpoint, EXCHANGE_VISITOR_GONE);
+    edge_close(e, CONN_CLOSE_NOW);
+}
+
 // Spares a connection whose answer has not left yet, unless it is on a spare place.
 static bool evict(struct admission_place *p)
 {
-    struct edge *e = p->edge;
-    if (p->wait) {
-        proxy_headers_evict(p->wait);
-        return true;
-    }
-    if (p->verdict == ADMIT_SERVED && conn_pending(p->conn) > 0)
+    if (p->verdict == ADMIT_SERVED && p->conn && conn_pending(p->conn) > 0)
         return false;
-    if (!e) {
+    if (p->owner)
+        p->end(p->owner);
+    else
         conn_drop(p->conn);
-        return true;
-    }
-    if (!e->h.endpoint.x)
-        edge_tell_turned_away(e, ANSWERS);
-    exchange_abort(&e->h.endpoint, EXCHANGE_VISITOR_GONE);
-    edge_close(e, CONN_CLOSE_NOW);
     return true;
 }
 
@@ -70,18 +72,18 @@ static void accept_client(struct edge_set *set, const struct listener *from, int
         return;
     }
     conn_on_closed(e->h.conn, on_gone, place);
-    place->edge = e;
+    place->owner = e;
+    place->end = end_edge;
     place->conn = e->h.conn;
-    e->place = place;
-    e->from_proxy = from_proxy;
-    e->tls = from->tls != NULL;
-    if (header && header->tls)
-        e->scheme = "https";
+    e->visitor.place = place;
+    e->visitor.from_proxy = from_proxy;
+    e->visitor.tls = from->tls ? e->h.conn : NULL;
+    e->visitor.says_tls = header && header->tls;
     conn_set_send_timeout(e->h.conn, edge_limits(e)->send_ms);
-    e->peer = e->client = client;
-    e->number = client.exempt ? 0 : ++set->last_number;
-    client_address_text(&client, e->visitor);
-    edge_start_clock(e, e->tls ? CLOCK_NONE : CLOCK_FIRST); // the handshake has its own
+    e->visitor.peer = e->visit.client = client;
+    e->visitor.number = client.exempt ? 0 : ++set->last_number;
+    client_address_text(&client, e->visit.text);
+    edge_start_clock(e, from->tls ? CLOCK_NONE : CLOCK_FIRST); // the handshake has its own
     edge_update(e);
 }
 
@@ -128,4 +130,6 @@ void edge_set_close(struct edge_set *set)
         exchange_abort(&e->h.endpoint, EXCHANGE_VISITOR_GONE);
         edge_close(e, CONN_CLOSE_NOW);
     }
+    h2_edges_close(set);
+    mux_scratch_free(&set->h2_scratch);
 }

@@ -4,6 +4,7 @@
 #include "admission.h"
 #include "common/exchange/inbound.h"
 #include "common/io/listener.h"
+#include "proto/http2/mux.h"
 #include "proto/list.h"
 #include "proxy_headers.h"
 #include "trusted_proxies.h"
@@ -27,13 +28,14 @@ struct edge_set {
     struct shares proxied; // running requests through trusted proxies, by client
     size_t taken;          // connections that edge_take took out and that are still open
     uint64_t last_number;  // given to a connection (edge's `number`)
-    struct list edges;
-    size_t count;
+    struct list edges, h2_edges;
+    size_t count;                  // of both
+    struct mux_scratch h2_scratch; // of the h2_edges
 };
 
 // Serves an accepted socket, which it owns from now on. Over a cap another connection is evicted,
 // or this one is answered with 429 or 503.
 void edge_set_accept(struct edge_set *set, const struct listener *from, int fd,
                      const struct sockaddr_storage *peer);
-// Ends all connections at once.
+// Ends all connections at once, and frees what they share.
 void edge_set_close(struct edge_set *set);

@@ -91,6 +91,12 @@ static void on_done(struct proxy_socket *s, enum proxy_socket_end how)
     settle(container_of(s, struct proxy_wait, reader), how);
 }
 
+// Closes the connection of a place, which lives until the loop sleeps.
+static void evict(void *owner)
+{
+    end(owner, ANSWERS);
+}
+
 void proxy_headers_await(struct proxy_headers *p, const struct listener *from, int fd,
                          const struct client_address *proxy)
 {
@@ -105,7 +111,8 @@ void proxy_headers_await(struct proxy_headers *p, const struct listener *from, i
     }
     if (p->count >= LIMIT_PROXY_HEADERS)
         end(LIST_ITEM(p->waiting.first, struct proxy_wait, in_waiting), ANSWERS);
-    place->wait = w;
+    place->owner = w;
+    place->end = evict;
     w->headers = p;
     w->place = place;
     w->free_task.run = on_free;
@@ -117,11 +124,6 @@ void proxy_headers_await(struct proxy_headers *p, const struct listener *from, i
     p->count++;
     if (proxy_socket_begin(&w->reader, &how))
         settle(w, how);
-}
-
-void proxy_headers_evict(struct proxy_wait *w)
-{
-    end(w, ANSWERS);
 }
 
 void proxy_headers_close(struct proxy_headers *p)

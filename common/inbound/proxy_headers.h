@@ -37,7 +37,5 @@ struct proxy_headers {
 // limit the connection that has waited longest is closed.
 void proxy_headers_await(struct proxy_headers *p, const struct listener *from, int fd,
                          const struct client_address *proxy);
-// Closes the connection of a place, for admission.evict. The place lives until the loop sleeps.
-void proxy_headers_evict(struct proxy_wait *w);
 // Closes all that wait.
 void proxy_headers_close(struct proxy_headers *p);

@@ -89,7 +89,8 @@ static const char *put_request(const struct show *s, const struct record_exchang
     (void)fputs(x->target.len > 0 && x->target.p[0] == '?' ? " /" : " ", out);
     write_slice(out, x->target);
     (void)fputc(' ', out);
-    write_slice(out, x->protocol);
+    const bool http2 = slice_eq(x->protocol, SLICE("HTTP/2")); // has no such lines
+    write_slice(out, http2 ? SLICE("HTTP/1.1") : x->protocol);
     (void)fputs("\r\n", out);
     if (recorded_lacks_host(x)) {
         (void)fputs("Host: ", out);

@@ -3,60 +3,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "common/base/limits.h"
-#include "proto/http/fields.h"
 
-enum {
-    LEND_MIN = 16 * 1024 // less is copied, and leaves with all that the turn brings
-};
-
-static void on_free(struct loop_task *task)
+static struct tunnel_stream *stream_of(struct exchange_endpoint *endpoint)
 {
-    free(container_of(task, struct tunnel_stream, free_task));
+    return container_of(endpoint, struct tunnel_stream, h.endpoint);
 }
 
 void tunnel_stream_discard(struct tunnel_stream *e)
 {
-    shares_leave(e->share);
-    e->share = NULL;
-    e->free_task.run = on_free;
-    loop_queue(e->loop, &e->free_task);
-}
-
-static struct tunnel_stream *stream_of(struct exchange_endpoint *e)
-{
-    return container_of(e, struct tunnel_stream, endpoint);
-}
-
-static void wake(const struct tunnel_stream *e)
-{
-    e->wake(e->wake_ctx);
-}
-
-// Lets the mux stream go on, or resets it; its events are ignored from now on.
-static void release_stream(struct tunnel_stream *e, bool reset)
-{
-    struct mux_stream *s = e->stream;
-    e->stream = NULL;
-    if (!s)
-        return;
-    mux_set_user(s, NULL);
-    if (reset)
-        mux_reset(s, MUX_RESET_CANCEL);
-    wake(e);
+    http2_stream_discard(&e->h);
 }
 
 // The stream is released first, so that its reset causes no event here.
 void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exchange_outcome why)
 {
-    release_stream(e, true);
-    exchange_refuse(&e->endpoint, answer, why);
-    tunnel_stream_discard(e);
-}
-
-static void abort_stream(struct tunnel_stream *e, enum exchange_outcome why)
-{
-    release_stream(e, true);
-    exchange_abort(&e->endpoint, why);
+    http2_stream_release(&e->h, MUX_RESET_CANCEL);
+    exchange_refuse(&e->h.endpoint, answer, why);
     tunnel_stream_discard(e);
 }
 
@@ -78,7 +40,7 @@ static struct slice digits_of(uint64_t number, char out[static DIGITS_MAX])
 static bool tells_visitor(const struct tunnel_stream *e, const struct http_head *head,
                           const struct body_framing *framing)
 {
-    return e->endpoint.x->facts.inbound_id && mux_peer(e->mux)->visitors &&
+    return e->h.endpoint.x->facts.inbound_id && mux_peer(e->h.mux)->visitors &&
            exchange_limits_reuse(head, framing);
 }
 
@@ -108,25 +70,25 @@ static void outbound_head(struct exchange_endpoint *endpoint, const struct http_
     // request.
     if (tells_visitor(e, head, framing) && head->field_count + beside.count < MESSAGE_FIELDS_CAP)
         add(&beside, SLICE("adit-visitor"), digits_of(facts->inbound_id, visitor));
-    e->stream = mux_open_beside(e->mux, head, &beside, ends, e);
-    if (!e->stream)
+    e->h.stream = mux_open_beside(e->h.mux, head, &beside, ends, &e->h);
+    if (!e->h.stream)
         tunnel_stream_refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
     else
-        wake(e);
+        http2_stream_wake(&e->h);
 }
 
 // Answers in place of a response whose head the mux cannot carry, and detaches its sender.
 static void answer_instead(struct tunnel_stream *e, const struct http_head *head)
 {
-    struct exchange *x = e->endpoint.x;
+    struct exchange *x = e->h.endpoint.x;
     char detail[EXCHANGE_DETAIL_MAX];
-    if (!mux_stream_peer(e->stream)->fields && head->field_count > MESSAGE_FIELDS_DEFAULT)
+    if (!mux_stream_peer(e->h.stream)->fields && head->field_count > MESSAGE_FIELDS_DEFAULT)
         (void)snprintf(detail, sizeof(detail),
                        "%zu fields, more than the relay takes (a newer aditd takes %d)",
                        head->field_count, MESSAGE_RESPONSE_FIELDS_MAX);
     else
         (void)snprintf(detail, sizeof(detail), "a head that is too large for the tunnel");
-    exchange_set_detail(&e->endpoint, detail);
+    exchange_set_detail(&e->h.endpoint, detail);
     exchange_answer_instead(x, ANSWER_UPSTREAM_TOO_LARGE, EXCHANGE_PROTOCOL);
 }
 
@@ -134,113 +96,25 @@ static void inbound_head(struct exchange_endpoint *endpoint, const struct http_h
                          const struct body_framing *framing)
 {
     struct tunnel_stream *e = stream_of(endpoint);
-    bool interim = status_is_interim(head->status);
-    const bool ends = !interim && framing->kind == BODY_NONE;
-    struct slice date = {0};
-    if (exchange_wants_date(head))
-        date = date_text(&e->loop->date, wall_clock_ns() / 1000000000);
-    int error = mux_respond_dated(e->stream, head, date, ends);
-    if (error == MUX_E_HEAD && interim)
+    int error = http2_stream_respond(&e->h, head, framing);
+    if (error == MUX_E_HEAD && status_is_interim(head->status))
         return; // interim responses may be left out (RFC 9110 §15.2)
     if (error == MUX_E_HEAD && !endpoint->x->facts.refused)
         answer_instead(e, head);
     else if (error)
-        abort_stream(e, EXCHANGE_MEMORY);
-    else
-        wake(e);
-}
-
-static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes, size_t len)
-{
-    struct tunnel_stream *e = stream_of(endpoint);
-    bool lent = len >= LEND_MIN && loop_lends(e->loop, bytes, len);
-    if (lent ? mux_data_borrowed(e->stream, bytes, len) : mux_data(e->stream, bytes, len))
-        abort_stream(e, EXCHANGE_MEMORY);
-    else
-        wake(e);
-}
-
-static void endpoint_finish(struct exchange_endpoint *endpoint, const struct http_head *trailers)
-{
-    struct tunnel_stream *e = stream_of(endpoint);
-    int error = mux_finish(e->stream, trailers);
-    // Trailers that the peer does not take are dropped (RFC 9110 §6.5.1): the body is whole.
-    if (error == MUX_E_HEAD)
-        error = mux_finish(e->stream, NULL);
-    if (error)
-        abort_stream(e, EXCHANGE_MEMORY);
-    else
-        wake(e);
-}
-
-// At the agent only. The mux tells the relay once the response has been sent.
-static void endpoint_unwanted(struct exchange_endpoint *endpoint)
-{
-    struct tunnel_stream *e = stream_of(endpoint);
-    if (!e->stream)
-        return;
-    mux_stop_request(e->stream);
-    wake(e);
-}
-
-static void endpoint_credit(struct exchange_endpoint *endpoint, size_t len)
-{
-    struct tunnel_stream *e = stream_of(endpoint);
-    if (!e->stream)
-        return;
-    mux_credit(e->stream, len);
-    wake(e);
+        http2_stream_abort(&e->h, EXCHANGE_MEMORY);
 }
 
 static void endpoint_closed(struct exchange_endpoint *endpoint, const struct exchange *x,
                             enum exchange_outcome why)
 {
     struct tunnel_stream *e = stream_of(endpoint);
-    if (e->stream && endpoint->side == INBOUND && why == EXCHANGE_COMPLETE)
-        mux_stop_request(e->stream); // the rest of the request, if any, is unwanted
+    if (e->h.stream && endpoint->side == INBOUND && why == EXCHANGE_COMPLETE)
+        mux_stop_request(e->h.stream); // the rest of the request, if any, is unwanted
     const bool sent_whole = x->direction[exchange_other(endpoint->side)].ended;
-    release_stream(e, why != EXCHANGE_COMPLETE || !sent_whole);
+    const bool goes_on = why == EXCHANGE_COMPLETE && sent_whole;
+    http2_stream_release(&e->h, goes_on ? 0 : MUX_RESET_CANCEL);
     tunnel_stream_discard(e);
-}
-
-static const struct exchange_ops outbound_ops = {
-    .head = outbound_head,
-    .data = endpoint_data,
-    .finish = endpoint_finish,
-    .credit = endpoint_credit,
-    .closed = endpoint_closed,
-};
-static const struct exchange_ops inbound_ops = {
-    .head = inbound_head,
-    .data = endpoint_data,
-    .finish = endpoint_finish,
-    .unwanted = endpoint_unwanted,
-    .credit = endpoint_credit,
-    .closed = endpoint_closed,
-};
-
-static struct tunnel_stream *stream_new(struct loop *l, const struct exchange_ops *ops,
-                                        void (*wake_fn)(void *), void *ctx)
-{
-    struct tunnel_stream *e = malloc(sizeof(*e)); // faster than calloc: uses the thread cache
-    if (!e)
-        return NULL;
-    *e = (struct tunnel_stream){
-        .loop = l,
-        .endpoint.ops = ops,
-        .wake = wake_fn,
-        .wake_ctx = ctx,
-    };
-    return e;
-}
-
-struct tunnel_stream *tunnel_stream_outbound(struct loop *l, struct mux *m,
-                                             void (*wake_fn)(void *ctx), void *wake_ctx)
-{
-    struct tunnel_stream *e = stream_new(l, &outbound_ops, wake_fn, wake_ctx);
-    if (e)
-        e->mux = m;
-    return e;
 }
 
 bool tunnel_stream_count(struct tunnel_stream *e, struct shares *clients,
@@ -255,77 +129,6 @@ bool tunnel_stream_count(struct tunnel_stream *e, struct shares *clients,
     shares_leave(e->share);
     e->share = NULL;
     return false;
-}
-
-struct tunnel_stream *tunnel_stream_inbound(struct loop *l, struct mux_stream *s,
-                                            void (*wake_fn)(void *ctx), void *wake_ctx)
-{
-    struct tunnel_stream *e = stream_new(l, &inbound_ops, wake_fn, wake_ctx);
-    if (!e)
-        return NULL;
-    e->stream = s;
-    mux_set_user(s, e);
-    return e;
-}
-
-void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *head,
-                           const struct body_framing *framing, bool end)
-{
-    (void)ctx;
-    struct tunnel_stream *e = mux_user(s);
-    if (!e || !e->endpoint.x)
-        return;
-    exchange_head(&e->endpoint, head, framing);
-    if (end && e->endpoint.x)
-        exchange_finish(&e->endpoint, NULL);
-}
-
-void tunnel_stream_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len)
-{
-    (void)ctx;
-    struct tunnel_stream *e = mux_user(s);
-    if (e && e->endpoint.x)
-        exchange_data(&e->endpoint, bytes, len);
-}
-
-// Not inlined: stack-clash protection probes every page of a frame that holds a head, and most
-// streams end without trailers.
-__attribute__((noinline)) static void finish_with_trailers(struct tunnel_stream *e,
-                                                           struct http_head *trailers)
-{
-    struct http_head passed_on;
-    head_copy(&passed_on, trailers);
-    exchange_set_received(&e->endpoint, trailers);
-    fields_strip_trailers(&passed_on, (struct slice){0});
-    exchange_finish(&e->endpoint, passed_on.field_count ? &passed_on : NULL);
-}
-
-void tunnel_stream_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers)
-{
-    (void)ctx;
-    struct tunnel_stream *e = mux_user(s);
-    if (!e || !e->endpoint.x)
-        return;
-    if (trailers)
-        finish_with_trailers(e, trailers);
-    else
-        exchange_finish(&e->endpoint, NULL);
-}
-
-// Grants the sender as much as the peer's window takes, and LIMIT_CREDIT_BYTES that wait for more
-// of it: LIMIT_CREDIT_MAX with what is queued, whatever window the peer gives. Called when bytes of
-// the stream have left, or the window has changed.
-void tunnel_stream_on_drained(void *ctx, struct mux_stream *s, size_t len)
-{
-    (void)ctx;
-    (void)len;
-    struct tunnel_stream *e = mux_user(s);
-    if (!e || !e->endpoint.x)
-        return;
-    int64_t room = mux_stream_room(s, LIMIT_CREDIT_MAX - LIMIT_CREDIT_BYTES);
-    int64_t more = LIMIT_CREDIT_BYTES + room - exchange_received(&e->endpoint)->credit;
-    if (more > 0)
-        exchange_credit(&e->endpoint, (size_t)more);
 }
 
 // The answer to the visitor when the stream is reset before a response (docs/protocol.md §4.3).
@@ -357,23 +160,89 @@ static bool has_all(const struct exchange *x, bool stream_whole)
     return x->sent[OUTBOUND] && (stream_whole || held);
 }
 
-void tunnel_stream_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
+static void lost(struct http2_stream *h, uint32_t reset)
 {
-    (void)ctx;
-    struct tunnel_stream *e = mux_user(s);
-    if (!e)
-        return;
-    e->stream = NULL;
     enum exchange_outcome why = outcome_of_reset(reset);
-    bool outbound = e->endpoint.x && e->endpoint.side == OUTBOUND;
+    bool outbound = h->endpoint.x && h->endpoint.side == OUTBOUND;
     if (reset == MUX_RESET_ILLEGAL && outbound)
-        exchange_set_detail(&e->endpoint, "the agent's response breaks the rules of the tunnel");
+        exchange_set_detail(&h->endpoint, "the agent's response breaks the rules of the tunnel");
     const bool stream_whole = reset == 0 || reset == MUX_RESET_UNWANTED;
-    if (outbound && has_all(e->endpoint.x, stream_whole))
-        exchange_detach(&e->endpoint);
+    if (outbound && has_all(h->endpoint.x, stream_whole))
+        exchange_detach(&h->endpoint);
     else if (outbound)
-        exchange_refuse(&e->endpoint, answer_of_reset(reset), why);
+        exchange_refuse(&h->endpoint, answer_of_reset(reset), why);
     else
-        exchange_abort(&e->endpoint, why);
-    tunnel_stream_discard(e);
+        exchange_abort(&h->endpoint, why);
+    http2_stream_discard(h);
+}
+
+static void discarded(struct http2_stream *h)
+{
+    struct tunnel_stream *e = container_of(h, struct tunnel_stream, h);
+    shares_leave(e->share);
+    e->share = NULL;
+}
+
+static void free_stream(struct http2_stream *h)
+{
+    free(container_of(h, struct tunnel_stream, h));
+}
+
+static const struct http2_stream_kind outbound_kind = {
+    .ops =
+        {
+            .head = outbound_head,
+            .data = http2_stream_data,
+            .finish = http2_stream_finish,
+            .credit = http2_stream_credit,
+            .closed = endpoint_closed,
+        },
+    .lost = lost,
+    .discarded = discarded,
+    .free = free_stream,
+};
+
+static const struct http2_stream_kind inbound_kind = {
+    .ops =
+        {
+            .head = inbound_head,
+            .data = http2_stream_data,
+            .finish = http2_stream_finish,
+            .unwanted = http2_stream_unwanted,
+            .credit = http2_stream_credit,
+            .closed = endpoint_closed,
+        },
+    .lost = lost,
+    .discarded = discarded,
+    .free = free_stream,
+};
+
+static struct tunnel_stream *stream_new(struct loop *l, const struct http2_stream_kind *kind,
+                                        void (*wake)(void *), void *ctx)
+{
+    struct tunnel_stream *e = malloc(sizeof(*e)); // faster than calloc: uses the thread cache
+    if (!e)
+        return NULL;
+    *e = (struct tunnel_stream){
+        .h = {.loop = l, .kind = kind, .endpoint.ops = &kind->ops, .wake = wake, .wake_ctx = ctx},
+    };
+    return e;
+}
+
+struct tunnel_stream *tunnel_stream_outbound(struct loop *l, struct mux *m, void (*wake)(void *ctx),
+                                             void *wake_ctx)
+{
+    struct tunnel_stream *e = stream_new(l, &outbound_kind, wake, wake_ctx);
+    if (e)
+        e->h.mux = m;
+    return e;
+}
+
+struct tunnel_stream *tunnel_stream_inbound(struct loop *l, struct mux_stream *s,
+                                            void (*wake)(void *ctx), void *wake_ctx)
+{
+    struct tunnel_stream *e = stream_new(l, &inbound_kind, wake, wake_ctx);
+    if (e)
+        http2_stream_begin(&e->h, s);
+    return e;
 }

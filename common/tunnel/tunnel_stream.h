@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: MIT
 // A stream of the mux as the endpoint of an exchange: the relay's outbound and the agent's inbound
-// (docs/architecture.md).
+// (docs/architecture.md). Its events are those of http2_stream.
 #pragma once
 #include "common/base/client_address.h"
 #include "common/base/shares.h"
-#include "common/exchange/exchange.h"
-#include "common/io/loop.h"
-#include "proto/http2/mux.h"
+#include "common/http2/http2_stream.h"
 
 struct tunnel_stream {
-    struct exchange_endpoint endpoint;
-    struct loop *loop;
-    struct mux *mux;
-    struct mux_stream *stream; // NULL before it is opened and after it has ended
-    struct loop_task free_task;
-    // Called when the mux has something to send. If it has borrowed bytes, they are settled by a
-    // settle task of the loop (mux_settle_data).
-    void (*wake)(void *ctx);
-    void *wake_ctx;
-    struct share *share; // relay: the client's share of the mux; NULL: the client is unknown
+    struct http2_stream h; // first: the mux_user of the stream
+    struct share *share;   // relay: the client's share of the mux; NULL: the client is unknown
 };
 
 // Relay: makes an outbound that opens a stream when it gets the request head. It frees itself after
@@ -42,12 +32,3 @@ void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exch
 
 // Frees the stream's endpoint, which must be detached, before the loop sleeps.
 void tunnel_stream_discard(struct tunnel_stream *e);
-
-// For struct mux_handler. `ctx` is not used: the mux_user of a stream is its tunnel_stream. on_head
-// is the relay's, for responses.
-void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *head,
-                           const struct body_framing *framing, bool end);
-void tunnel_stream_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
-void tunnel_stream_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers);
-void tunnel_stream_on_drained(void *ctx, struct mux_stream *s, size_t len);
-void tunnel_stream_on_closed(void *ctx, struct mux_stream *s, uint32_t reset);

@@ -278,7 +278,10 @@ static bool add_via(struct http_head *head, struct scratch *s, struct slice id)
 {
     const char *start = s->at;
 
-    put(s, head->minor_version == 0 ? SLICE("1.0 ") : SLICE("1.1 "));
+    if (head->http2)
+        put(s, SLICE("2.0 "));
+    else
+        put(s, head->minor_version == 0 ? SLICE("1.0 ") : SLICE("1.1 "));
     put(s, id);
     return !s->full && head_add(head, SLICE("Via"), slice_of(start, (size_t)(s->at - start)));
 }

@@ -11,6 +11,7 @@ struct head_copy {
     struct slice slices[HEAD_SLICES];
     uint16_t status;
     uint8_t minor_version;
+    bool http2;
     bool folded;
     size_t count;
     struct field fields[];
@@ -47,6 +48,7 @@ struct head_copy *head_copy_new(const struct http_head *head)
     char *at = (char *)(c->fields + head->field_count);
     c->status = head->status;
     c->minor_version = head->minor_version;
+    c->http2 = head->http2;
     c->folded = head->folded;
     c->count = head->field_count;
     for (size_t i = 0; i < HEAD_SLICES; i++)
@@ -71,6 +73,7 @@ void head_copy_read(const struct head_copy *copy, struct http_head *head)
     head->host_name = s[6];
     head->status = copy->status;
     head->minor_version = copy->minor_version;
+    head->http2 = copy->http2;
     head->folded = copy->folded;
     head->field_count = copy->count;
     memcpy(head->fields, copy->fields, copy->count * sizeof(struct field));

@@ -25,6 +25,12 @@ const char *mux_strerror(int error)
     return "no error";
 }
 
+// Streams that a server accepts. A tunnel's relay counts one as over sooner than its agent.
+static uint32_t accepted_streams(const struct mux *m)
+{
+    return m->profile->is_public ? m->limits.streams : 2 * m->limits.streams;
+}
+
 static int session_options(const struct mux *m, nghttp2_option **option)
 {
     if (nghttp2_option_new(option))
@@ -33,22 +39,34 @@ static int session_options(const struct mux *m, nghttp2_option **option)
     nghttp2_option_set_no_auto_window_update(*option, 1);
     nghttp2_option_set_no_closed_streams(*option, 1);
     nghttp2_option_set_max_send_header_block_length(*option, (size_t)2 * MUX_HEAD_MAX);
-    nghttp2_option_set_peer_max_concurrent_streams(*option, 2 * m->limits.streams);
+    nghttp2_option_set_peer_max_concurrent_streams(*option, accepted_streams(m));
     if (m->profile->reset_burst > 0)
         nghttp2_option_set_stream_reset_rate_limit(*option, m->profile->reset_burst,
                                                    m->profile->reset_rate);
     return 0;
 }
 
+// As RFC 9113 §6.5.2 measures it: with 32 bytes for each field.
+static uint32_t head_list_size(const struct mux *m)
+{
+    const size_t bytes = m->limits.head_bytes ? m->limits.head_bytes : MUX_HEAD_MAX;
+    const size_t fields = m->limits.head_fields ? m->limits.head_fields : MESSAGE_FIELDS_CAP;
+    return (uint32_t)(bytes + fields * (32 - 4));
+}
+
 static int session_begin(struct mux *m)
 {
+    const bool is_public = m->profile->is_public;
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2 * m->limits.streams},
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, accepted_streams(m)},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, MUX_WINDOW_START},
-        {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, MUX_FRAME_MAX},
+        {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, is_public ? MUX_FRAME_PUBLIC : MUX_FRAME_MAX},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, head_list_size(m)},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
     };
-    const size_t count = sizeof(settings) / sizeof(settings[0]);
+    const size_t own = m->role == MUX_SERVER ? 2 : 1; // of a public mux, at the end
+    const size_t count = sizeof(settings) / sizeof(settings[0]) - (is_public ? 2 - own : 2);
     size_t first = m->role == MUX_SERVER ? 1 : 0; // only a client sends ENABLE_PUSH
     if (nghttp2_submit_settings(m->session, NGHTTP2_FLAG_NONE, settings + first, count - first))
         return MUX_E_MEMORY;
@@ -86,6 +104,8 @@ struct mux *mux_new(const struct mux_config *config, const struct mux_handler *h
     if (!m)
         return NULL;
     m->role = config->role;
+    m->scratch = config->scratch;
+    m->resets_left = MUX_RESETS_MAX;
     m->profile = config->profile;
     m->limits = config->limits ? *config->limits : mux_default_limits;
     m->frame_left = m->role == MUX_SERVER ? NGHTTP2_CLIENT_MAGIC_LEN : 0;
@@ -146,9 +166,20 @@ bool mux_charge(struct mux *m, uint32_t cost)
     return flood_budget_spend(&m->flood_budget, cost);
 }
 
+static void refill_resets(struct mux *m, uint64_t elapsed_ms)
+{
+    const uint32_t each_ms = MUX_RESETS_MS / MUX_RESETS_MAX;
+    m->resets_ms += elapsed_ms < MUX_RESETS_MS ? (uint32_t)elapsed_ms : MUX_RESETS_MS;
+    m->resets_left += m->resets_ms / each_ms;
+    m->resets_ms %= each_ms;
+    if (m->resets_left > MUX_RESETS_MAX)
+        m->resets_left = MUX_RESETS_MAX;
+}
+
 void mux_tick(struct mux *m, uint64_t elapsed_ms)
 {
     flood_budget_tick(&m->flood_budget, elapsed_ms);
+    refill_resets(m, elapsed_ms);
     for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s))
         chain_trim(&s->out);
     mux_window_tick(m);
@@ -162,4 +193,38 @@ void mux_drain(struct mux *m)
     (void)nghttp2_submit_goaway(m->session, NGHTTP2_FLAG_NONE,
                                 nghttp2_session_get_last_proc_stream_id(m->session),
                                 NGHTTP2_NO_ERROR, NULL, 0);
+}
+
+bool mux_is_draining(const struct mux *m)
+{
+    return m->draining;
+}
+
+void mux_announce_drain(struct mux *m)
+{
+    if (m->role == MUX_SERVER)
+        (void)nghttp2_submit_shutdown_notice(m->session);
+}
+
+size_t mux_last_words(struct mux *m, int error, char out[static MUX_GOODBYE_MAX])
+{
+    uint32_t code = NGHTTP2_NO_ERROR;
+    if (error == MUX_E_PROTOCOL)
+        code = m->breach ? m->breach : NGHTTP2_PROTOCOL_ERROR;
+    else if (error)
+        code = NGHTTP2_INTERNAL_ERROR;
+    if (error == MUX_E_FLOOD)
+        code = NGHTTP2_ENHANCE_YOUR_CALM;
+    m->dead = true;
+    if (m->said_goaway)
+        return 0;
+    m->out = out;
+    m->out_len = 0;
+    m->out_cap = MUX_GOODBYE_MAX;
+    (void)nghttp2_session_terminate_session(m->session, code);
+    (void)nghttp2_session_send(m->session);
+    size_t len = m->out_len;
+    m->out = NULL;
+    m->out_len = m->out_cap = 0;
+    return len;
 }

@@ -40,6 +40,10 @@ enum {
     MUX_FIELD_MAX = 64 * 1024,         // a name or a value; nghttp2 fails the session beyond it
     MUX_HEADS_MAX = 2 * 1024 * 1024,   // heads that wait to be sent, sized as in RFC 7541 §4.1
     MUX_FLOOD_BUDGET = 10 * 1000,      // what the peer may spend (flood_budget.h)
+    MUX_RESETS_MAX = 100,              // of public streams, by the peer or for its breaches,
+    MUX_RESETS_MS = 60 * 1000,         // in this time
+    MUX_FRAME_PUBLIC = 16 * 1024,      // MUX_FRAME_MAX of a public profile
+    MUX_GOODBYE_MAX = 16 * 1024,       // that mux_last_words writes
     MUX_IDS_MAX = 0x40000000 - 0x10000, // the last stream id that a client uses
 };
 
@@ -52,12 +56,17 @@ struct mux_limits {
     size_t heads;        // MUX_HEADS_MAX; the last head may exceed it
     uint32_t flood_budget;
     uint32_t ids;
+    // Public: of a head that is received, its names and values with 4 bytes for each field, which
+    // are 0 for no limit below MUX_HEAD_MAX and MESSAGE_FIELDS_CAP.
+    size_t head_bytes, head_fields;
 };
 
 extern const struct mux_limits mux_default_limits;
 
 // Error codes of resets, as in RFC 9113 §7.
 enum mux_reset {
+    MUX_RESET_NONE = 0,
+    MUX_RESET_PROTOCOL = 1,
     MUX_RESET_INTERNAL = 2,
     MUX_RESET_REFUSED = 7,
     MUX_RESET_CANCEL = 8,
@@ -90,7 +99,16 @@ struct mux_handler {
     struct mux_stream *(*overfull)(void *ctx, struct mux *m);
 };
 
+// Memory for one head that is received, shared by the muxes of one thread. Zero at first. A mux
+// whose head comes in pieces keeps the memory until the head is whole.
+struct mux_scratch {
+    struct http_head *head;
+    char *text;
+};
+void mux_scratch_free(struct mux_scratch *scratch);
+
 struct mux_config {
+    struct mux_scratch *scratch; // must outlive the mux; NULL: the mux has memory of its own
     enum mux_role role;
     const struct mux_profile *profile; // must outlive the mux
     const struct mux_limits *limits;   // NULL: mux_default_limits
@@ -127,6 +145,12 @@ int mux_send(struct mux *m, char *out, size_t cap);
 // they are. They are `*tail` then, count in `most`, and are the caller's until mux_settle_data.
 // At most `cap` bytes come before them.
 int mux_send_lent(struct mux *m, char *out, size_t cap, size_t most, struct slice *tail);
+// The last bytes of a mux that ends, by the error of mux_recv or mux_send, or by 0 when nothing is
+// wrong: what fits of the output that waits, and a GOAWAY. Returns their number, MUX_GOODBYE_MAX at
+// most. Only mux_link_lost and mux_free are legal afterwards.
+size_t mux_last_words(struct mux *m, int error, char out[static MUX_GOODBYE_MAX]);
+// Whether a head, or the client's preface, has been received in part.
+bool mux_is_in_head(const struct mux *m);
 // Whether mux_send may write something.
 bool mux_wants_send(const struct mux *m);
 // Whether a stream has body bytes to send, and a window to send them in.
@@ -149,9 +173,14 @@ bool mux_unread_is_full(const struct mux *m);
 struct mux_stream *mux_next(const struct mux *m, const struct mux_stream *s);
 // Client: whether the stream ids are used up; mux_open refuses from then on.
 bool mux_ids_exhausted(const struct mux *m);
+// Server: tells the peer that no more streams will be accepted soon (RFC 9113 §6.8). mux_drain
+// follows a round trip later.
+void mux_announce_drain(struct mux *m);
 // Begins no more streams and lets the open ones finish. A server sends GOAWAY; a client only stops
 // opening.
 void mux_drain(struct mux *m);
+// Whether mux_drain was called, or the peer has sent GOAWAY.
+bool mux_is_draining(const struct mux *m);
 
 enum {
     MUX_BESIDE_MAX = 4
@@ -202,6 +231,11 @@ void mux_stop_request(struct mux_stream *s);
 void mux_credit(struct mux_stream *s, size_t len);
 // Ends both directions at once and frees the stream; the handler is not called for it any more.
 void mux_reset(struct mux_stream *s, enum mux_reset code);
+
+// Body bytes that are queued and not sent.
+size_t mux_stream_unsent(const struct mux_stream *s);
+// Public server: whether the request's head exceeded a limit. `head` had what fits.
+bool mux_stream_head_is_cut(const struct mux_stream *s);
 
 void mux_set_user(struct mux_stream *s, void *user);
 void *mux_user(const struct mux_stream *s);

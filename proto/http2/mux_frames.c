@@ -6,6 +6,8 @@
 
 enum {
     BYTES_PER_CHARGE = 64, // payload that costs as much as the frame itself
+    TINY_BYTES = 64,       // of DATA in a public mux: shorter ones cost,
+    TINY_PER_CHARGE = 4,   // so many as one frame
 };
 
 struct frame {
@@ -50,6 +52,14 @@ static void enforce_window(struct mux *m, struct frame *f)
     f->stream = NULL;
 }
 
+// Whether this is one of many DATA frames that carry next to nothing.
+static bool is_tiny(struct mux *m, const struct frame *f)
+{
+    if (!m->profile->is_public || f->type != NGHTTP2_DATA || f->len >= TINY_BYTES)
+        return false;
+    return ++m->tiny % TINY_PER_CHARGE == 0;
+}
+
 // Charges a frame that belongs to no exchange. Body bytes to closed streams are limited by the
 // windows that those streams had.
 static int charge_frame(struct mux *m, const struct frame *f)
@@ -61,17 +71,34 @@ static int charge_frame(struct mux *m, const struct frame *f)
         return MUX_E_PROTOCOL;
     if (f->type == NGHTTP2_HEADERS && m->role == MUX_SERVER && f->id > m->last_id) {
         m->last_id = f->id;
-        if (m->draining) // nghttp2 ignores streams begun after our GOAWAY and sends no reset
+        // nghttp2 ignores streams begun after our GOAWAY and sends no reset, and resets those of a
+        // public mux that are too many.
+        if (m->draining || (m->profile->is_public && m->stream_count >= m->limits.streams)) {
             m->stray += MUX_WINDOW_START;
+            m->stray_heads++;
+        }
+    } else if (f->type == NGHTTP2_HEADERS && !f->stream && m->profile->is_public) {
+        if (m->stray_heads == 0) {
+            m->breach = NGHTTP2_STREAM_CLOSED;
+            return MUX_E_PROTOCOL;
+        }
+        m->stray_heads--;
+    }
+    if (work && f->type == NGHTTP2_RST_STREAM && m->profile->is_public) {
+        f->stream->peer_finished = true; // nothing of it may follow
+        if (!mux_spend_reset(m))
+            return MUX_E_FLOOD;
     }
     if (work)
-        return 0;
+        return is_tiny(m, f) && !flood_budget_spend(&m->flood_budget, 1) ? MUX_E_FLOOD : 0;
     if (f->type != NGHTTP2_DATA || f->len == 0)
         return flood_budget_spend(&m->flood_budget, 1 + (uint32_t)(f->len / BYTES_PER_CHARGE))
                    ? 0
                    : MUX_E_FLOOD;
-    if (f->len > m->stray)
+    if (f->len > m->stray) {
+        m->breach = NGHTTP2_STREAM_CLOSED;
         return MUX_E_PROTOCOL;
+    }
     m->stray -= f->len;
     return 0;
 }
@@ -155,7 +182,9 @@ static int recv_some(struct mux *m, const uint8_t *bytes, size_t len)
 
 int mux_recv(struct mux *m, const char *bytes, size_t len)
 {
-    int n = m->dead ? MUX_E_PROTOCOL : 0;
+    int n = 0;
+    if (m->dead)
+        n = m->flooded ? MUX_E_FLOOD : MUX_E_PROTOCOL;
     if (len > INT32_MAX)
         n = MUX_E_PROTOCOL;
     while (len > 0 && n >= 0) {
@@ -164,6 +193,9 @@ int mux_recv(struct mux *m, const char *bytes, size_t len)
         len -= n > 0 ? (size_t)n : 0;
     }
     mux_dispatch_events(m);
+    mux_head_release(m);
+    if (n >= 0 && m->flooded)
+        n = MUX_E_FLOOD;
     if (n >= 0)
         return 0;
     m->dead = true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Shared by the files of the mux, from the bottom: mux_stream.c (streams and their events),
-// mux_window.c (receive windows), mux_send_head.c (heads that are sent), mux_recv.c and mux_send.c
+// mux_window.c (receive windows), mux_recv_head.c (heads that are
+// received), mux_send_head.c (heads that are sent), mux_recv.c and mux_send.c
 // (nghttp2's callbacks), mux_frames.c (feeds nghttp2), mux.c (the session).
 #pragma once
 #include <nghttp2/nghttp2.h>
@@ -33,6 +34,7 @@ struct mux_stream {
     struct chain out;    // given to mux_data and not sent yet
     struct mux_trailers *trailers;
     char *offer;          // client: the upgrade that the request offers; NULL: none
+    bool head_cut;        // public server: the request's head exceeded a limit
     bool to_head;         // client: the method of the request is HEAD
     bool stopped;         // the reader has drained nothing since the last tick
     bool head_received;   // the final head, 1xx aside
@@ -91,12 +93,34 @@ struct mux {
     char *text;             // MUX_HEAD_MAX bytes, allocated with it
     size_t text_len;
     bool head_broken; // malformed or too large: what follows is not kept
+    bool head_cut;    // public: over a limit: what follows is not kept
+    bool head_open;   // its END_HEADERS has not come
+    size_t head_size; // public: for limits.head_bytes
+    bool head_fields; // a field that is no pseudo-field has come
+    struct mux_scratch *scratch;
+    // public: resets that the peer may still cause, and the time towards one more
+    uint32_t resets_left, resets_ms;
+    uint32_t stray_heads; // public: closed streams whose trailers may still come
+    uint32_t breach;  // the code that mux_last_words tells of MUX_E_PROTOCOL; 0: the general one
+    uint32_t tiny;    // public: DATA frames of a few bytes
+    bool flooded;     // the budget of resets is spent
+    bool said_goaway; // with an error
     // the output of mux_send
     char *out;
     size_t out_len, out_cap;
     size_t out_most;   // the same with `tail`; 0: nothing is lent
     struct slice tail; // borrowed bytes that end the output
 };
+
+// mux_recv_head.c
+// The memory of the head that is received. False: there is none.
+bool mux_head_begin(struct mux *m);
+// Adds a field to the head. 0, or nghttp2's error when the peer floods us with fields.
+int mux_head_add(struct mux *m, struct slice name, struct slice value);
+// The head is whole: joins the crumbs of Cookie.
+void mux_head_finish(struct mux *m);
+// To be called when mux_recv returns: gives the memory back if no head is incomplete.
+void mux_head_release(struct mux *m);
 
 void mux_set_recv_callbacks(nghttp2_session_callbacks *callbacks);
 void mux_set_send_callbacks(nghttp2_session_callbacks *callbacks);
@@ -124,6 +148,8 @@ void mux_stream_count_waiting(struct mux_stream *s);
 // Sends RST_STREAM and closes the stream. The handler's `closed` is called once nghttp2 has
 // returned. Does nothing when the stream is closed already.
 void mux_stream_reset(struct mux_stream *s, uint32_t code);
+// Public: a reset that the peer has caused. False: the peer has caused too many.
+bool mux_spend_reset(struct mux *m);
 // Allows for the bytes that the peer may send to a stream with this window before the peer learns
 // that the stream is closed: they are no flood.
 void mux_expect_stray(struct mux *m, uint32_t window);

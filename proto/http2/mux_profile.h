@@ -37,6 +37,12 @@ struct mux_profile {
     // Whether a field's values never repeat: in HPACK's table they would only evict others. NULL:
     // none.
     bool (*is_unique)(struct slice name);
+    // The peer is anyone: a server accepts exactly mux_limits.streams; its connection's window is
+    // credited as bodies are drained; frames are short; resets have the budget of MUX_RESETS_MAX;
+    // pseudo-fields come first; crumbs of Cookie are joined (RFC 9113 §8.2.3); `:protocol` is
+    // accepted and is `upgrade` (RFC 8441); a head over a limit is cut (mux_stream_head_is_cut);
+    // a request that is refused is malformed.
+    bool is_public;
     // Resets that the peer may send: at once, and then each second. Both 0: nghttp2's own limit.
     uint64_t reset_burst, reset_rate;
 };

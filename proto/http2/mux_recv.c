@@ -1,25 +1,6 @@
 // SPDX-License-Identifier: MIT
 // nghttp2's callbacks for received frames: heads, bodies, trailers, resets.
-#include <stdlib.h>
 #include "mux_internal.h"
-
-static bool reserve_head(struct mux *m)
-{
-    if (!m->head)
-        m->head = malloc(sizeof(*m->head));
-    if (!m->text)
-        m->text = malloc(MUX_HEAD_MAX);
-    return m->head && m->text;
-}
-
-static struct slice text_add(struct mux *m, const uint8_t *bytes, size_t len)
-{
-    char *at = m->text + m->text_len;
-    if (len > 0)
-        memcpy(at, bytes, len);
-    m->text_len += len;
-    return slice_of(at, len);
-}
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user_data)
 {
@@ -35,54 +16,9 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct mux *m = user_data;
     (void)session;
     (void)frame;
-    m->text_len = 0;
-    m->head_broken = !reserve_head(m); // then its stream is reset
-    if (m->head)
-        head_init(m->head);
+    m->head_open = true;
+    m->head_broken = !mux_head_begin(m); // then its stream is reset
     return 0;
-}
-
-static bool take_status(struct slice value, struct http_head *head)
-{
-    uint64_t status = 0;
-    if (value.len != 3 || !slice_to_u64(value, &status) || status < 100)
-        return false;
-    head->status = (uint16_t)status;
-    return true;
-}
-
-static bool take_pseudo(struct slice name, struct slice value, struct http_head *head)
-{
-    struct slice *to = NULL;
-    if (slice_eq(name, SLICE(":status")))
-        return head->status == 0 && take_status(value, head);
-    if (slice_eq(name, SLICE(":method")))
-        to = &head->method;
-    else if (slice_eq(name, SLICE(":scheme")))
-        to = &head->scheme;
-    else if (slice_eq(name, SLICE(":authority")))
-        to = &head->authority;
-    else if (slice_eq(name, SLICE(":path")))
-        to = &head->target;
-    if (!to || to->p)
-        return false;
-    *to = value;
-    return true;
-}
-
-// Adds a field to the head being received. False when the head is malformed or has too many.
-static bool take_field(struct mux *m, struct slice name, struct slice value)
-{
-    const struct slice upgrade_name = m->profile->upgrade_field;
-    struct http_head *head = m->head;
-    if (name.p[0] == ':')
-        return take_pseudo(name, value, head);
-    if (upgrade_name.len == 0 || !slice_eq(name, upgrade_name))
-        return head_add(head, name, value);
-    if (head->upgrade.p)
-        return false;
-    head->upgrade = value;
-    return true;
 }
 
 // NOLINTNEXTLINE(readability-function-size): the library's signature
@@ -94,15 +30,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)session;
     (void)frame;
     (void)flags;
-    if (m->head_broken) // a few bytes of HPACK may expand to millions of fields
-        return flood_budget_spend(&m->flood_budget, 1) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-    if (name_len == 0 || name_len + value_len > MUX_HEAD_MAX - m->text_len) {
-        m->head_broken = true;
-        return 0;
-    }
-    struct slice kept = text_add(m, name, name_len);
-    m->head_broken = !take_field(m, kept, text_add(m, value, value_len));
-    return 0;
+    return mux_head_add(m, slice_of((const char *)name, name_len),
+                        slice_of((const char *)value, value_len));
 }
 
 static bool has_request_fields(const struct http_head *head)
@@ -112,7 +41,8 @@ static bool has_request_fields(const struct http_head *head)
 
 static bool is_head_for(const struct mux *m, const struct http_head *head)
 {
-    bool request = head->method.len > 0 && head->target.len > 0 && head->status == 0;
+    bool connects = m->profile->is_public && slice_eq(head->method, SLICE("CONNECT"));
+    bool request = head->method.len > 0 && (head->target.len > 0 || connects) && head->status == 0;
     // HTTP/2 has no 101 (RFC 9113 §8.6).
     bool response = head->status > 0 && head->status != 101 && !has_request_fields(head);
     return m->role == MUX_SERVER ? request : response;
@@ -126,7 +56,7 @@ static void reset_illegal(struct mux_stream *s)
 
 static void recv_trailers(struct mux *m, struct mux_stream *s, struct http_head *head, bool end)
 {
-    if (!end || head->status || has_request_fields(head) || head->upgrade.p) {
+    if (!end || m->head_cut || head->status || has_request_fields(head) || head->upgrade.p) {
         mux_stream_reset(s, NGHTTP2_PROTOCOL_ERROR);
         return;
     }
@@ -154,7 +84,8 @@ static int recv_request(struct mux *m, int32_t id, struct http_head *head, bool 
 {
     struct body_framing framing;
     if (m->draining || !m->profile->request(head, end, &framing)) {
-        refuse_head(m, NULL, id, end, NGHTTP2_REFUSED_STREAM);
+        bool malformed = !m->draining && m->profile->is_public;
+        refuse_head(m, NULL, id, end, malformed ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_REFUSED_STREAM);
         return 0;
     }
     struct mux_stream *s = mux_stream_new(m, id, NULL);
@@ -162,6 +93,7 @@ static int recv_request(struct mux *m, int32_t id, struct http_head *head, bool 
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     m->found = s;
     s->head_received = true;
+    s->head_cut = m->head_cut;
     s->peer_finished = end;
     m->handler->head(m->ctx, s, head, &framing, end);
     return 0;
@@ -194,8 +126,11 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
     bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     bool begins = m->role == MUX_SERVER && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
     struct mux_stream *s = begins ? NULL : mux_stream_by_id(m, id);
+    m->head_open = false;
     if (!s && !begins)
         return 0; // of a stream that we have reset
+    if (!m->head_broken)
+        mux_head_finish(m);
     struct http_head *head = m->head;
     bool valid = !m->head_broken;
     if (valid && s && s->head_received) {
@@ -291,8 +226,9 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     struct mux *m = user_data;
     struct mux_stream *s = mux_stream_by_id(m, id);
     (void)flags;
-    // Credit the connection at once: a stalled reader must not hold back other streams.
-    (void)nghttp2_session_consume_connection(session, len);
+    // Credit a tunnel's connection at once: a stalled reader must not hold back other streams.
+    if (!m->profile->is_public || !s || !s->head_received)
+        (void)nghttp2_session_consume_connection(session, len);
     if (!s)
         return 0;
     if (!s->head_received) {

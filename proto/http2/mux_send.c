@@ -3,7 +3,8 @@
 #include "mux_internal.h"
 
 enum {
-    FRAME_MIN = 2048 // of DATA at the end of a message; what needs more waits for the next one
+    REFUSED_CHARGE = 20, // flood budget of a public stream above the limit
+    FRAME_MIN = 2048     // of DATA at the end of a message; what needs more waits for the next one
 };
 
 // Whether the next body bytes of the stream may end the output from where they are.
@@ -186,6 +187,23 @@ static void note_sent(struct mux *m, const nghttp2_frame_hd *hd)
     reset_if_stopped(s);
 }
 
+// Resets for a breach of the peer count as its own: else the peer could have us reset its streams
+// (made-you-reset). One above the number of streams costs flood budget.
+static void charge_reset(struct mux *m, uint32_t code)
+{
+    switch (code) {
+    case NGHTTP2_PROTOCOL_ERROR:
+    case NGHTTP2_FLOW_CONTROL_ERROR:
+    case NGHTTP2_STREAM_CLOSED:
+    case NGHTTP2_FRAME_SIZE_ERROR: (void)mux_spend_reset(m); return;
+    case NGHTTP2_REFUSED_STREAM:
+        if (m->profile->is_public && !flood_budget_spend(&m->flood_budget, REFUSED_CHARGE))
+            m->flooded = true;
+        return;
+    default: return;
+    }
+}
+
 // Earns flood budget for what was sent, and ends the session once nghttp2 has sent its GOAWAY for a
 // breach by the peer.
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
@@ -201,7 +219,10 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     bool carries = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
     if (carries)
         note_sent(m, &frame->hd);
+    if (frame->hd.type == NGHTTP2_RST_STREAM)
+        charge_reset(m, frame->rst_stream.error_code);
     bool failed = frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR;
+    m->said_goaway = m->said_goaway || failed;
     return failed ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
@@ -235,7 +256,7 @@ int mux_send_lent(struct mux *m, char *out, size_t cap, size_t most, struct slic
 {
     *tail = slice_of(NULL, 0);
     if (m->dead)
-        return MUX_E_PROTOCOL;
+        return m->flooded ? MUX_E_FLOOD : MUX_E_PROTOCOL;
     m->out = out;
     m->out_len = 0;
     m->out_cap = cap;
@@ -247,11 +268,14 @@ int mux_send_lent(struct mux *m, char *out, size_t cap, size_t most, struct slic
     m->out = NULL;
     m->out_len = m->out_cap = m->out_most = 0;
     mux_dispatch_events(m);
-    if (error) {
-        m->dead = true;
-        return error == NGHTTP2_ERR_NOMEM ? MUX_E_MEMORY : MUX_E_PROTOCOL;
-    }
-    return (int)len;
+    if (!error && !m->flooded)
+        return (int)len;
+    m->dead = true;
+    if (m->profile->is_public && len > 0)
+        return (int)len; // its GOAWAY is among them; the next call returns the error
+    if (m->flooded)
+        return MUX_E_FLOOD;
+    return error == NGHTTP2_ERR_NOMEM ? MUX_E_MEMORY : MUX_E_PROTOCOL;
 }
 
 static void resume(struct mux_stream *s)

@@ -80,6 +80,8 @@ void mux_stream_free(struct mux_stream *s)
 void mux_stream_close(struct mux_stream *s, uint32_t reset)
 {
     s->mux->unread -= s->unread;
+    if (s->mux->profile->is_public)
+        (void)nghttp2_session_consume_connection(s->mux->session, s->unread);
     s->unread = 0;
     if (!s->peer_finished)
         mux_expect_stray(s->mux, mux_window_granted(s));
@@ -90,9 +92,19 @@ void mux_stream_close(struct mux_stream *s, uint32_t reset)
     mux_queue_event(s);
 }
 
+bool mux_spend_reset(struct mux *m)
+{
+    if (!m->profile->is_public)
+        return true;
+    m->flooded = m->flooded || m->resets_left == 0;
+    m->resets_left -= !m->flooded;
+    return !m->flooded;
+}
+
 void mux_expect_stray(struct mux *m, uint32_t window)
 {
     m->stray += window;
+    m->stray_heads++;
     flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_PER_RESET);
 }
 
@@ -172,6 +184,16 @@ size_t mux_unread(const struct mux *m)
 size_t mux_stream_unread(const struct mux_stream *s)
 {
     return s->unread;
+}
+
+size_t mux_stream_unsent(const struct mux_stream *s)
+{
+    return mux_stream_queued(s);
+}
+
+bool mux_stream_head_is_cut(const struct mux_stream *s)
+{
+    return s->head_cut;
 }
 
 const struct mux_peer *mux_stream_peer(const struct mux_stream *s)

@@ -134,6 +134,8 @@ void mux_credit(struct mux_stream *s, size_t len)
     m->unread -= len;
     s->drained += len;
     s->stopped = s->stopped && len == 0;
+    if (m->profile->is_public && len > 0)
+        (void)nghttp2_session_consume_connection(m->session, len);
     if (s->closed)
         return;
     if (s->peer_finished) {

@@ -11,6 +11,7 @@ ROOMS = (
     "common/io",
     "common/exchange",
     "common/http1",
+    "common/http2",
     "common/inbound",
     "common/outbound",
     "common/tunnel",

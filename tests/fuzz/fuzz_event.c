@@ -157,7 +157,7 @@ static size_t fit_begun(struct event_begun *e)
     size_t rest = 0;
     for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++)
         rest += *lens[i] = *lens[i] % 300;
-    e->event.flags &= EVENT_REDACTED | EVENT_HTTP_10;
+    e->event.flags &= EVENT_REDACTED | EVENT_HTTP_10 | EVENT_HTTP_2;
     return sizeof(*e) + rest;
 }
 

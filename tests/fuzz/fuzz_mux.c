@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // HTTP/2 from a peer to a mux whose handler acts differently on every stream. Bits of the first
 // byte: 1 the agent's side (else the relay's, with open requests), 2 without the preface, 4 with
-// the tunnel's profile (else with one that passes all heads); its upper half sets how often the mux
-// may send meanwhile. Splits change nothing.
+// the tunnel's profile (else with one that passes all heads), 8 an agent's side with that of
+// visitors; its upper half sets how often the mux may send meanwhile. Splits change nothing.
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/http2/public_profile.h"
 #include "proto/tunnel/tunnel_profile.h"
 #include "tests/support/chance.h"
 #include "tests/support/check.h"
@@ -131,7 +132,12 @@ static int greet(struct mux_side *side, uint8_t choice)
 static void side_open(struct mux_side *side, uint8_t choice)
 {
     enum mux_role role = choice & 1 ? MUX_SERVER : MUX_CLIENT;
-    mux_side_open_mux(side, role, choice & 4 ? &tunnel_profile : &mux_plain, NULL);
+    const struct mux_profile *profile = choice & 4 ? &tunnel_profile : &mux_plain;
+    struct mux_limits limits = mux_default_limits;
+    const bool is_public = (choice & 8) && role == MUX_SERVER;
+    limits.head_bytes = 400; // of a public mux
+    limits.head_fields = 10;
+    mux_side_open_mux(side, role, is_public ? &public_profile : profile, &limits);
     side->holds_credit = true;
     side->hooks = (struct mux_hooks){on_head, on_data, on_end, NULL, NULL};
 }

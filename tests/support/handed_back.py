@@ -16,7 +16,7 @@ COMMANDS = int(os.environ.get("ADIT_COMMANDS", "5"))  # commands run per record,
 SHELLS = ["dash", "bash", "zsh -f", "busybox sh", "ksh93", "mksh"]
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 REPLACED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
-OWN_VIA = re.compile(rb"(?:^|,[ \t]*)(1\.[01]) adit-[^,]*$")
+OWN_VIA = re.compile(rb"(?:^|,[ \t]*)(1\.[01]|2\.0) adit-[^,]*$")
 CURL = """#!/bin/sh
 exec "$CURL" "$@" --connect-to "::$TO" --silent --max-time 20 --output /dev/null
 """
@@ -51,6 +51,8 @@ def wanted(row, body):
     fields, version = field_lines(row["request_head"]), row["protocol"].encode()
     if row["program"] not in ("aditd", "adit proxy"):
         version, fields = _from_agent(row, fields)
+    if version.startswith(b"HTTP/2"):
+        version = b"HTTP/1.1"  # which every service understands
     if row["flags"] & 1:
         fields = [(name, value) for name, value in fields if b"[redacted]" not in value]
     names = {name.lower() for name, _ in fields}

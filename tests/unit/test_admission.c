@@ -162,7 +162,7 @@ static void when_all_places_are_taken_whoever_is_idle_for_longest_gives_way(void
     assert_null(silent->share);
     gone(silent);
     stays = first;
-    held[held_count - 1]->edge = NULL;
+    held[held_count - 1]->owner = NULL;
     admission_set_busy(held[held_count - 1]);
     assert_int_equal(verdict(&v, &l, "192.0.2.9"), ADMIT_FULL);
     stays = NULL;

@@ -122,7 +122,7 @@ static struct made longest(unsigned kind)
     m.rest = SPOOL_EVENT_BYTES - m.size;
     switch ((enum event_kind)kind) {
     case EVENT_BEGUN:
-        m.fixed.event.flags = EVENT_REDACTED | EVENT_HTTP_10;
+        m.fixed.event.flags = EVENT_REDACTED | EVENT_HTTP_10 | EVENT_HTTP_2;
         m.fixed.begun.method_len = m.fixed.begun.scheme_len = m.fixed.begun.host_len = 1000;
         m.fixed.begun.target_len = m.fixed.begun.visitor_len = 1000;
         m.fixed.begun.lines_len = (uint32_t)m.rest - 5000;

@@ -4,6 +4,7 @@
 #include "common/inbound/edge_set.h"
 #include "common/outbound/upstream.h"
 #include "conn_tls_fixture.h"
+#include "tests/support/h2_raw.h"
 
 // The service is `ends`' server; its client is the visitor.
 struct site {
@@ -24,13 +25,13 @@ static void on_visitor(const struct listener *l, int fd, const struct sockaddr_s
     edge_set_accept(&((struct site *)l->ctx)->edges, l, fd, peer);
 }
 
-static struct site *site_new(void)
+static struct site *site_with(const char *client_alpn, const char *server_alpn)
 {
     struct site *s = calloc(1, sizeof(*s));
     struct sockaddr_storage at = {0};
     struct sockaddr_storage actual;
     assert_non_null(s);
-    s->ends = ends_new("http/1.1", "http/1.1");
+    s->ends = ends_new(client_alpn, server_alpn);
     struct loop *loop = &s->ends->server->loop;
     struct dial_target service = {
         .host = "localhost", .port = s->ends->target.port, .tls = s->ends->contexts.client};
@@ -43,6 +44,11 @@ static struct site *site_new(void)
     assert_int_equal(listener_open(&s->front, loop, &at, &actual), 0);
     s->ends->target.port = address_port(&actual);
     return s;
+}
+
+static struct site *site_new(void)
+{
+    return site_with("http/1.1", "http/1.1");
 }
 
 static void site_free(struct site *s)
@@ -119,11 +125,39 @@ static void a_service_whose_certificate_is_refused_is_a_502(void **state)
     tls_client_free(distrustful);
 }
 
+static void refuse(void *ctx, struct exchange *x, struct http_head *head,
+                   const struct body_framing *framing)
+{
+    (void)ctx;
+    (void)framing;
+    assert_true(head->http2);
+    exchange_answer(x, ANSWER_NO_TUNNEL);
+}
+
+static void a_visitor_may_agree_on_http_2(void **state)
+{
+    struct site *s = site_with("h2", "h2,http/1.1");
+    struct buf hello = {0};
+    (void)state;
+    s->edges.handler.request = refuse;
+    h2_preface(&hello, true);
+    h2_headers(&hello, 1, true, ":method: GET\n:scheme: https\n:authority: a.example\n:path: /");
+    ends_dial(s->ends, "localhost");
+    WAIT(s->ends->server, s->ends->dialled);
+    assert_int_equal(s->ends->dial_error, 0);
+    assert_true(conn_write(s->ends->client.conn, buf_at(&hello), buf_len(&hello)));
+    WAIT(s->ends->server,
+         has_got(&s->ends->client, "ADIT-NO-TUNNEL") || has_got(&s->ends->client, "no tunnel"));
+    buf_free(&hello);
+    site_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_and_its_response_pass_over_tls),
         cmocka_unit_test(only_a_whole_end_ends_a_response_without_a_length),
+        cmocka_unit_test(a_visitor_may_agree_on_http_2),
         cmocka_unit_test(a_service_whose_certificate_is_refused_is_a_502),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,7 +171,7 @@ static void begin_exchange(void)
         exchange_discard(x);
         return;
     }
-    exchange_attach(x, &e->endpoint);
+    exchange_attach(x, &e->h.endpoint);
     exchange_head(visitor, &post, &framing);
     if (!the.upgrades)
         send_body(visitor);
@@ -182,7 +182,7 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
 {
     struct side *side = ctx;
     struct tunnel_stream *e = tunnel_stream_inbound(&the.o->loop, s, wake, side);
-    struct exchange *x = e ? exchange_new(&e->endpoint, request, NULL) : NULL;
+    struct exchange *x = e ? exchange_new(&e->h.endpoint, request, NULL) : NULL;
     if (!x) {
         mux_set_user(s, NULL);
         mux_reset(s, MUX_RESET_REFUSED);
@@ -192,9 +192,9 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
         return;
     }
     exchange_attach(x, &side->endpoint.base);
-    exchange_head(&e->endpoint, request, framing);
-    if (end && e->endpoint.x)
-        exchange_finish(&e->endpoint, NULL);
+    exchange_head(&e->h.endpoint, request, framing);
+    if (end && e->h.endpoint.x)
+        exchange_finish(&e->h.endpoint, NULL);
 }
 
 static void on_control(void *ctx, const struct control_message *message)
@@ -222,14 +222,14 @@ static void on_ended(void *ctx, const struct session_end *why)
 }
 
 static const struct session_handler relay_handler = {
-    .tunnel = {.mux = {tunnel_stream_on_head, tunnel_stream_on_data, tunnel_stream_on_end,
-                       tunnel_stream_on_drained, tunnel_stream_on_closed, NULL},
+    .tunnel = {.mux = {http2_stream_on_head, http2_stream_on_data, http2_stream_on_end,
+                       http2_stream_on_drained, http2_stream_on_closed, NULL},
                .control = on_control},
     .ended = on_ended,
 };
 static const struct session_handler agent_handler = {
-    .tunnel = {.mux = {on_request, tunnel_stream_on_data, tunnel_stream_on_end,
-                       tunnel_stream_on_drained, tunnel_stream_on_closed, NULL},
+    .tunnel = {.mux = {on_request, http2_stream_on_data, http2_stream_on_end,
+                       http2_stream_on_drained, http2_stream_on_closed, NULL},
                .control = on_control},
     .ended = on_ended,
 };

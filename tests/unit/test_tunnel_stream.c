@@ -84,9 +84,9 @@ struct forwarded {
 };
 
 // The agent's mux passes its events to the tunnel_stream instead of a mux_view.
-static const struct mux_handler agent_handler = {tunnel_stream_on_head,   tunnel_stream_on_data,
-                                                 tunnel_stream_on_end,    tunnel_stream_on_drained,
-                                                 tunnel_stream_on_closed, NULL};
+static const struct mux_handler agent_handler = {http2_stream_on_head,   http2_stream_on_data,
+                                                 http2_stream_on_end,    http2_stream_on_drained,
+                                                 http2_stream_on_closed, NULL};
 
 static struct forwarded *here;
 
@@ -96,12 +96,12 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *head,
     (void)ctx;
     struct tunnel_stream *e = tunnel_stream_inbound(&here->loop, s, wake, NULL);
     CHECK(e);
-    here->x = exchange_new(&e->endpoint, head, NULL);
+    here->x = exchange_new(&e->h.endpoint, head, NULL);
     CHECK(here->x);
     exchange_attach(here->x, &here->service.end);
-    exchange_head(&e->endpoint, head, framing);
+    exchange_head(&e->h.endpoint, head, framing);
     if (end)
-        exchange_finish(&e->endpoint, NULL);
+        exchange_finish(&e->h.endpoint, NULL);
 }
 
 static void begin(struct forwarded *f, const char *method, bool end)

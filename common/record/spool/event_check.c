@@ -109,7 +109,8 @@ static const struct {
     unsigned sides, flags;
     uint64_t (*behind)(const void *event);
 } rules[] = {
-    [EVENT_BEGUN] = {sizeof(struct event_begun), 1, EVENT_REDACTED | EVENT_HTTP_10, behind_begun},
+    [EVENT_BEGUN] = {sizeof(struct event_begun), 1, EVENT_REDACTED | EVENT_HTTP_10 | EVENT_HTTP_2,
+                     behind_begun},
     [EVENT_ROUTED] = {sizeof(struct event_routed), 1, EVENT_HEADS_ONLY, behind_routed},
     [EVENT_DISCARDED] = {sizeof(struct event), 1, 0, behind_discarded},
     [EVENT_HEAD] = {sizeof(struct event_head), 1,

@@ -8,6 +8,13 @@ enum {
     ROUTED_SPARE = 128 // usual size of an EVENT_ROUTED's texts
 };
 
+static struct slice protocol_of(unsigned flags)
+{
+    if (flags & EVENT_HTTP_2)
+        return SLICE("HTTP/2");
+    return flags & EVENT_HTTP_10 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1");
+}
+
 static const char *take(struct slice *out, const char *at, size_t len)
 {
     *out = slice_of(at, len);
@@ -38,7 +45,7 @@ static bool on_begun(struct pending_rows *rows, const struct event_begun *e)
     at = take(&row->x.target, at, e->target_len);
     at = take(&row->x.request_head, at, e->lines_len);
     (void)take(&row->x.visitor, at, e->visitor_len);
-    row->x.protocol = e->event.flags & EVENT_HTTP_10 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1");
+    row->x.protocol = protocol_of(e->event.flags);
     row->x.began_ns = e->began_ns;
     row->x.slot = e->event.slot;
     row->x.flags = e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
@@ -144,8 +151,7 @@ static bool take_head(struct pending_row *row, const struct event_head *e)
         return false;
     row->head_len = e->lines_len;
     row->x.status = e->status;
-    row->x.response_protocol =
-        e->event.flags & EVENT_HTTP_10 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1");
+    row->x.response_protocol = protocol_of(e->event.flags);
     if (again)
         row->x.reason = http1_reason(e->status);
     if (e->event.flags & EVENT_REASON)

@@ -38,6 +38,8 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     };
     if (request->minor_version == 0)
         e->event.flags = EVENT_HTTP_10;
+    if (request->http2)
+        e->event.flags = EVENT_HTTP_2;
     recorder_commit(r, e, redact_request(&r->redact, e, request, visitor));
 }
 
