@@ -87,6 +87,7 @@ enum {
     LIMIT_H2_STREAMS = 100,              // at once
     LIMIT_H2_UNREAD_BYTES = 1024 * 1024, // received and not passed on, all streams together
     LIMIT_H2_HEADS_BYTES = 128 * 1024,   // of interim responses that wait to be sent
+    LIMIT_H2_ROOM_BYTES = 64 * 1024,     // of a response on their way, above LIMIT_CREDIT_BYTES
     LIMIT_H2_CHECK_MS = 1000,            // between checks of its streams' time limits
 
     LIMIT_SHED_RATE = 1000,     // bytes per second: a full tunnel sheds slower exchanges

@@ -145,8 +145,8 @@ void http2_stream_on_end(void *ctx, struct mux_stream *s, struct http_head *trai
 }
 
 // Grants the sender as much as the peer's window takes, and LIMIT_CREDIT_BYTES that wait for more
-// of it: LIMIT_CREDIT_MAX with what is queued, whatever window the peer gives. Called when bytes of
-// the stream have left, or the window has changed.
+// of it: no more than room_max with what is queued, whatever window the peer gives. Called when
+// bytes of the stream have left, or the window has changed.
 void http2_stream_on_drained(void *ctx, struct mux_stream *s, size_t len)
 {
     (void)ctx;
@@ -154,7 +154,7 @@ void http2_stream_on_drained(void *ctx, struct mux_stream *s, size_t len)
     struct http2_stream *e = mux_user(s);
     if (!e || !e->endpoint.x)
         return;
-    int64_t room = mux_stream_room(s, LIMIT_CREDIT_MAX - LIMIT_CREDIT_BYTES);
+    int64_t room = mux_stream_room(s, e->kind->room_max);
     int64_t more = LIMIT_CREDIT_BYTES + room - exchange_received(&e->endpoint)->credit;
     if (more > 0)
         exchange_credit(&e->endpoint, (size_t)more);

@@ -18,6 +18,8 @@ struct http2_stream_kind {
     void (*discarded)(struct http2_stream *e);
     // Frees the object that embeds the endpoint.
     void (*free)(struct http2_stream *e);
+    // Bytes of the peer's window that its sender may fill, besides LIMIT_CREDIT_BYTES.
+    int32_t room_max;
 };
 
 // Embedded as the first member: it is the mux_user of its stream.

@@ -150,6 +150,7 @@ static const struct http2_stream_kind kind = {
     .lost = lost,
     .discarded = discarded,
     .free = free_stream,
+    .room_max = LIMIT_H2_ROOM_BYTES,
 };
 
 static struct h2_stream *stream_new(struct h2_edge *e, struct mux_stream *mux_stream,

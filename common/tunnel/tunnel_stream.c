@@ -200,6 +200,7 @@ static const struct http2_stream_kind outbound_kind = {
     .lost = lost,
     .discarded = discarded,
     .free = free_stream,
+    .room_max = LIMIT_CREDIT_MAX - LIMIT_CREDIT_BYTES,
 };
 
 static const struct http2_stream_kind inbound_kind = {
@@ -215,6 +216,7 @@ static const struct http2_stream_kind inbound_kind = {
     .lost = lost,
     .discarded = discarded,
     .free = free_stream,
+    .room_max = LIMIT_CREDIT_MAX - LIMIT_CREDIT_BYTES,
 };
 
 static struct tunnel_stream *stream_new(struct loop *l, const struct http2_stream_kind *kind,

@@ -200,12 +200,6 @@ bool mux_is_draining(const struct mux *m)
     return m->draining;
 }
 
-void mux_announce_drain(struct mux *m)
-{
-    if (m->role == MUX_SERVER)
-        (void)nghttp2_submit_shutdown_notice(m->session);
-}
-
 size_t mux_last_words(struct mux *m, int error, char out[static MUX_GOODBYE_MAX])
 {
     uint32_t code = NGHTTP2_NO_ERROR;

@@ -173,9 +173,6 @@ bool mux_unread_is_full(const struct mux *m);
 struct mux_stream *mux_next(const struct mux *m, const struct mux_stream *s);
 // Client: whether the stream ids are used up; mux_open refuses from then on.
 bool mux_ids_exhausted(const struct mux *m);
-// Server: tells the peer that no more streams will be accepted soon (RFC 9113 §6.8). mux_drain
-// follows a round trip later.
-void mux_announce_drain(struct mux *m);
 // Begins no more streams and lets the open ones finish. A server sends GOAWAY; a client only stops
 // opening.
 void mux_drain(struct mux *m);

@@ -60,47 +60,65 @@ static bool is_tiny(struct mux *m, const struct frame *f)
     return ++m->tiny % TINY_PER_CHARGE == 0;
 }
 
-// Charges a frame that belongs to no exchange. Body bytes to closed streams are limited by the
-// windows that those streams had.
-static int charge_frame(struct mux *m, const struct frame *f)
+// Notes a request that begins. nghttp2 ignores streams begun after our GOAWAY and sends no reset,
+// and resets those of a public mux that are too many: the rest of them is no breach.
+static void note_request(struct mux *m, const struct frame *f)
+{
+    m->last_id = f->id;
+    if (!m->draining && !(m->profile->is_public && m->stream_count >= m->limits.streams))
+        return;
+    m->stray += MUX_WINDOW_START;
+    m->stray_heads++;
+}
+
+// A frame of a stream that the peer knows to be closed.
+static int breach_closed(struct mux *m)
+{
+    m->breach = NGHTTP2_STREAM_CLOSED;
+    return MUX_E_PROTOCOL;
+}
+
+// Charges a frame that belongs to an exchange, of a public mux.
+static int charge_work(struct mux *m, struct frame *f)
+{
+    if (f->type == NGHTTP2_RST_STREAM) {
+        f->stream->peer_finished = true; // nothing of it may follow
+        return mux_spend_reset(m) ? 0 : MUX_E_FLOOD;
+    }
+    return is_tiny(m, f) && !flood_budget_spend(&m->flood_budget, 1) ? MUX_E_FLOOD : 0;
+}
+
+// Charges a frame that belongs to none. Body bytes to closed streams are limited by the windows
+// that those streams had; a public peer's trailers by their number.
+static int charge_rest(struct mux *m, const struct frame *f)
+{
+    if (f->type == NGHTTP2_HEADERS && m->profile->is_public) {
+        if (m->stray_heads == 0)
+            return breach_closed(m);
+        m->stray_heads--;
+    }
+    if (f->type != NGHTTP2_DATA || f->len == 0)
+        return flood_budget_spend(&m->flood_budget, 1 + (uint32_t)(f->len / BYTES_PER_CHARGE))
+                   ? 0
+                   : MUX_E_FLOOD;
+    if (f->len > m->stray)
+        return breach_closed(m);
+    m->stray -= f->len;
+    return 0;
+}
+
+static int charge_frame(struct mux *m, struct frame *f)
 {
     bool work = is_part_of_exchange(m, f);
     // MUX_FRAME_MAX once the peer has acknowledged our SETTINGS, HTTP/2's default until then.
     if (f->len > nghttp2_session_get_local_settings(m->session, NGHTTP2_SETTINGS_MAX_FRAME_SIZE) ||
         f->type == NGHTTP2_PUSH_PROMISE) // push is disabled
         return MUX_E_PROTOCOL;
-    if (f->type == NGHTTP2_HEADERS && m->role == MUX_SERVER && f->id > m->last_id) {
-        m->last_id = f->id;
-        // nghttp2 ignores streams begun after our GOAWAY and sends no reset, and resets those of a
-        // public mux that are too many.
-        if (m->draining || (m->profile->is_public && m->stream_count >= m->limits.streams)) {
-            m->stray += MUX_WINDOW_START;
-            m->stray_heads++;
-        }
-    } else if (f->type == NGHTTP2_HEADERS && !f->stream && m->profile->is_public) {
-        if (m->stray_heads == 0) {
-            m->breach = NGHTTP2_STREAM_CLOSED;
-            return MUX_E_PROTOCOL;
-        }
-        m->stray_heads--;
-    }
-    if (work && f->type == NGHTTP2_RST_STREAM && m->profile->is_public) {
-        f->stream->peer_finished = true; // nothing of it may follow
-        if (!mux_spend_reset(m))
-            return MUX_E_FLOOD;
-    }
-    if (work)
-        return is_tiny(m, f) && !flood_budget_spend(&m->flood_budget, 1) ? MUX_E_FLOOD : 0;
-    if (f->type != NGHTTP2_DATA || f->len == 0)
-        return flood_budget_spend(&m->flood_budget, 1 + (uint32_t)(f->len / BYTES_PER_CHARGE))
-                   ? 0
-                   : MUX_E_FLOOD;
-    if (f->len > m->stray) {
-        m->breach = NGHTTP2_STREAM_CLOSED;
-        return MUX_E_PROTOCOL;
-    }
-    m->stray -= f->len;
-    return 0;
+    if (f->type == NGHTTP2_HEADERS && m->role == MUX_SERVER && f->id > m->last_id)
+        note_request(m, f);
+    if (!work)
+        return charge_rest(m, f);
+    return m->profile->is_public ? charge_work(m, f) : 0;
 }
 
 // Whether nghttp2, while its session is alive, calls on_begin_frame for this frame.

@@ -43,6 +43,8 @@ static bool check_request(struct http_head *head, bool end, struct body_framing 
     const bool connects = slice_eq(head->method, SLICE("CONNECT"));
     if (connects && head_find(head, SLICE("content-length")))
         return false;
+    if (head->target.len == 0)
+        head->target = head->authority; // as in HTTP/1.1 (RFC 9112 §3.2.3)
     return mux_message_framing(head, end, framing);
 }
 

@@ -6,5 +6,5 @@
 #include "mux_profile.h"
 
 // A request of extended CONNECT has `:protocol` as `upgrade`, and is otherwise as it came. A
-// CONNECT without has no target.
+// CONNECT without has the authority as its target.
 extern const struct mux_profile public_profile;
