@@ -34,7 +34,8 @@ static const struct session_handler handler = {
 static struct session *open_session(struct agent *a, struct loop *l, struct conn *c)
 {
     struct mux_limits limits = mux_default_limits;
-    const struct tunnel_config config = {.role = TUNNEL_RELAY, .limits = &limits};
+    const struct tunnel_config config = {
+        .role = TUNNEL_RELAY, .limits = &limits, .heads = &a->set->heads};
     limits.streams = l->limits.streams;
     limits.unread = l->limits.unread_bytes;
     return session_new(l, c, &config, &handler, a);
@@ -74,13 +75,13 @@ void agents_accept(struct agents *set, struct conn *c, const struct client_addre
         conn_close(c, CONN_CLOSE_NOW);
         return;
     }
+    a->set = set;
     a->session = open_session(a, set->loop, c);
     if (!a->session) {
         free(a);
         return;
     }
     a->outbound.ops = &outbound_ops;
-    a->set = set;
     a->clients.seed = set->seed;
     a->number = ++set->tunnels;
     a->client = *client;
@@ -169,4 +170,9 @@ void agents_close(struct agents *set)
 {
     close_list(&set->named);
     close_list(&set->waiting);
+}
+
+void agents_free(struct agents *set)
+{
+    mux_scratch_free(&set->heads);
 }

@@ -6,6 +6,7 @@
 #include "common/base/shares.h"
 #include "common/exchange/outbound.h"
 #include "common/io/conn.h"
+#include "proto/http2/mux.h"
 #include "proto/list.h"
 #include "rate_limit.h"
 
@@ -28,6 +29,7 @@ struct agents {
     uint64_t seed; // of hashes; random
 
     struct exchange_observer observer;
+    struct mux_scratch heads;  // of all tunnels
     struct list named;         // agents that have names, longest first
     struct list waiting;       // agents that have none, longest first
     size_t waiting_count;      // of `waiting`
@@ -46,6 +48,8 @@ void agents_accept(struct agents *set, struct conn *c, const struct client_addre
 void agents_leave(struct agents *set);
 // Closes all agents that have not left since then.
 void agents_close(struct agents *set);
+// Frees what they share, once all are gone.
+void agents_free(struct agents *set);
 // The observer that reports to the exchange's agent how it ended (docs/protocol.md §5.1), with
 // digests if that agent has asked for reports.
 struct exchange_observer *agents_observer(struct agents *set);

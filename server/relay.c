@@ -127,6 +127,7 @@ static void free_routes(void *ctx)
 {
     struct relay *r = ctx;
     relay_log_flush(&r->log);
+    agents_free(&r->agents);
     routes_deinit(&r->routes);
     token_failures_deinit(&r->front.failures);
 }

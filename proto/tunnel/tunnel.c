@@ -28,7 +28,8 @@ struct tunnel *tunnel_new(const struct tunnel_config *config, const struct tunne
         return NULL;
     const struct mux_config mux = {.role = config->role == TUNNEL_RELAY ? MUX_CLIENT : MUX_SERVER,
                                    .profile = &tunnel_profile,
-                                   .limits = config->limits};
+                                   .limits = config->limits,
+                                   .scratch = config->heads};
     t->role = config->role;
     t->state = t->role == TUNNEL_RELAY ? TUNNEL_AWAITS_HELLO : TUNNEL_AWAITS_WELCOME;
     t->handler = *handler;

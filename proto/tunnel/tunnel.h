@@ -71,6 +71,7 @@ struct tunnel_handler {
 struct tunnel_config {
     enum tunnel_role role;
     const struct mux_limits *limits;
+    struct mux_scratch *heads; // as mux_config.scratch
 };
 
 // NULL when out of memory. A new tunnel has nothing to send: an agent must queue its hello.

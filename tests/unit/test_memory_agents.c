@@ -261,6 +261,7 @@ static void trial(void *ctx)
     end_peer();
     serve(the.o);
     agents_close(&the.agents);
+    agents_free(&the.agents);
     serve(the.o);
     (void)failing_memory_end();
     assert_true(whole || failing_memory_has_failed());
@@ -298,6 +299,7 @@ static void an_agent_hears_that_no_random_name_was_found(void **state)
     the.reserved.words = NULL;
     end_peer();
     agents_close(&the.agents);
+    agents_free(&the.agents);
     conn_close_all(&the.o->loop);
     serve(the.o);
 }
