@@ -601,7 +601,7 @@ def body_length(rng, draft):
     field.value = b"%d" % max(0, len(draft.plain) + rng.choice([-5, -2, -1, 1, 2, 5, 20]))
 
 
-NOT_HTTP = [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+NOT_HTTP = [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n",
             b"EHLO x\r\n", b"\x00\x00\x00\x00", b"SSH-2.0-x\r\n",
             b"GET /\r\n", b"GET\r\n\r\n", b"\r\n\r\n\r\n\r\n",
             b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"<html>", b"\x80\x80\x01\x03\x01",
