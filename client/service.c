@@ -58,6 +58,12 @@ bool service_take_verify(struct service *s, const char *value)
     return !value || s->verifies_nothing || strcmp(value, "true") == 0;
 }
 
+bool service_take_protocol(struct service *s, const char *value)
+{
+    s->http2 = strcmp(value, "http2") == 0;
+    return s->http2 || strcmp(value, "http1") == 0;
+}
+
 const char *service_contradiction(const struct service *s)
 {
     bool is_folder = s->folder[0];
@@ -68,9 +74,12 @@ const char *service_contradiction(const struct service *s)
                "one of them";
     if (s->lists && !is_folder)
         return "--file-listing needs a folder, like file:///srv/site";
-    if (is_folder && (s->replaces_host || s->has_idle || s->proxy_version))
-        return "--host-header, --upstream-keepalive and --upstream-proxy-protocol are for HTTP "
-               "services, not for a folder";
+    if (is_folder && (s->replaces_host || s->has_idle || s->http2 || s->proxy_version))
+        return "--host-header, --upstream-keepalive, --upstream-protocol and "
+               "--upstream-proxy-protocol are for HTTP services, not for a folder";
+    if (s->http2 && s->proxy_version)
+        return "--upstream-proxy-protocol names one visitor for each connection, and HTTP/2 serves "
+               "several on one: give one of them";
     return NULL;
 }
 
@@ -91,8 +100,9 @@ void service_url(const struct service *s, char out[static SERVICE_URL_MAX])
 static bool open_tls(struct service *s, char why[static SERVICE_WHY_MAX])
 {
     char url[SERVICE_URL_MAX];
-    const struct tls_client_options options = {
-        .ca_file = s->ca_file, .verify_nothing = s->verifies_nothing, .alpn = "http/1.1"};
+    const struct tls_client_options options = {.ca_file = s->ca_file,
+                                               .verify_nothing = s->verifies_nothing,
+                                               .alpn = s->http2 ? "h2" : "http/1.1"};
     s->target.tls = tls_client_new(&options, why);
     if (!s->target.tls)
         return false;
@@ -136,6 +146,13 @@ void service_init(const struct service *s, struct service_outbound *o, struct lo
         o->outbound = &o->files.outbound;
         return;
     }
+    if (s->http2) {
+        h2_upstream_init(&o->h2, l, &s->target);
+        if (s->has_idle)
+            o->h2.idle_ms = s->idle_ms;
+        o->outbound = &o->h2.outbound;
+        return;
+    }
     upstream_init(&o->upstream, l, &s->target);
     o->upstream.proxy_version = s->proxy_version;
     if (s->has_idle)
@@ -147,13 +164,17 @@ void service_deinit(struct service_outbound *o)
 {
     if (o->outbound == &o->files.outbound)
         files_deinit(&o->files);
+    else if (o->outbound == &o->h2.outbound)
+        h2_upstream_deinit(&o->h2);
     else
         upstream_deinit(&o->upstream);
 }
 
 const char *service_authority(const struct service_outbound *o)
 {
-    return o->outbound == &o->files.outbound ? "localhost" : o->upstream.authority;
+    if (o->outbound == &o->files.outbound)
+        return "localhost";
+    return o->outbound == &o->h2.outbound ? o->h2.authority : o->upstream.authority;
 }
 
 void service_add_filter(const struct service *s, const struct service_outbound *o,

@@ -5,6 +5,7 @@
 #include "common/exchange/host_rewrite.h"
 #include "common/io/tls_client.h"
 #include "common/outbound/files.h"
+#include "common/outbound/h2_upstream.h"
 #include "common/outbound/upstream.h"
 
 enum {
@@ -17,6 +18,7 @@ enum {
 struct service {
     struct dial_target target;     // of an HTTP server
     bool https;                    // target.tls is set by service_open
+    bool http2;                    // it speaks HTTP/2, else HTTP/1.1
     char folder[SERVICE_PATH_MAX]; // of files; empty: it is an HTTP server
     bool lists;                    // folders without an index.html are listed
     const char *ca_file;           // authorities to trust; NULL: the system's
@@ -33,6 +35,7 @@ struct service {
 struct service_outbound {
     struct outbound *outbound; // of one of these
     struct upstream upstream;
+    struct h2_upstream h2;
     struct files files;
     char name[SERVICE_URL_MAX]; // of the folder, for the record
 };
@@ -48,6 +51,8 @@ bool service_take_keepalive(struct service *s, const char *value);
 bool service_take_proxy_protocol(struct service *s, const char *value);
 // Parses --upstream-tls-verify: "true" or "false"; NULL is true. False when it is neither.
 bool service_take_verify(struct service *s, const char *value);
+// Parses --upstream-protocol: "http1" or "http2". False when it is neither.
+bool service_take_protocol(struct service *s, const char *value);
 // Returns which of the options contradicts the service, as a sentence; NULL: none.
 const char *service_contradiction(const struct service *s);
 // Writes the service as a URL: "http://HOST:PORT", "unix:/PATH", "file:///FOLDER".

@@ -35,6 +35,8 @@ static const char help[] =
     "  --to URL             another service: PORT, HOST:PORT, http://HOST[:PORT],\n"
     "                       https://HOST[:PORT], unix:/PATH or file:///FOLDER; put an\n"
     "                       IPv6 address into brackets\n"
+    "  --upstream-protocol http1|http2\n"
+    "                       what the service speaks (default: http1)\n"
     "  --upstream-ca, --upstream-tls-verify-cas FILE\n"
     "                       the certificate authorities (PEM) to trust for https://\n"
     "                       (default: the system's)\n"
@@ -211,6 +213,7 @@ static int run(struct replay *p)
 
 static const struct option known[] = {
     {"to", required_argument, NULL, 't'},
+    {"upstream-protocol", required_argument, NULL, 'O'},
     {"upstream-ca", required_argument, NULL, 'C'},
     {"upstream-tls-verify-cas", required_argument, NULL, 'C'},
     {"upstream-tls-verify", optional_argument, NULL, 'V'},

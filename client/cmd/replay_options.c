@@ -159,6 +159,10 @@ void replay_take_option(struct inspect_call *call, int option, const char *value
         if (!service_take_verify(&p->to, value))
             inspect_usage(call, "--upstream-tls-verify is true or false: ", value);
         return;
+    case 'O':
+        if (!service_take_protocol(&p->to, value))
+            inspect_usage(call, "--upstream-protocol is http1 or http2: ", value);
+        return;
     case 'm': take_method(p, value); return;
     case 'p':
         if (!is_target(value))

@@ -18,6 +18,9 @@ bool service_options_take(struct options *o, struct service *s, int option, cons
         take(o, service_take_keepalive(s, value),
              "--upstream-keepalive is on, off or a time like 30s, from 100ms to 24h: ", value);
         return true;
+    case 'O':
+        take(o, service_take_protocol(s, value), "--upstream-protocol is http1 or http2: ", value);
+        return true;
     case 'V':
         take(o, service_take_verify(s, value), "--upstream-tls-verify is true or false: ", value);
         return true;

@@ -8,6 +8,7 @@
     {"host-header", required_argument, NULL, 'H'},                 \
         {"upstream-keepalive", required_argument, NULL, 'K'},      \
         {"upstream-proxy-protocol", required_argument, NULL, 'Z'}, \
+        {"upstream-protocol", required_argument, NULL, 'O'},       \
         {"upstream-ca", required_argument, NULL, 'C'},             \
         {"upstream-tls-verify-cas", required_argument, NULL, 'C'}, \
         {"upstream-tls-verify", optional_argument, NULL, 'V'},     \
@@ -18,7 +19,9 @@
 #define SERVICE_KEEPALIVE_HELP                                                              \
     "  --upstream-keepalive on|off|TIME\n"                                                  \
     "                       how long an idle connection to the service is kept for later\n" \
-    "                       requests (default: on, which is 4s)\n"
+    "                       requests (default: on, which is 4s)\n"                          \
+    "  --upstream-protocol http1|http2\n"                                                   \
+    "                       what the service speaks (default: http1); http2 is for gRPC\n"
 
 #define SERVICE_PROXY_PROTOCOL_HELP                                                       \
     "  --upstream-proxy-protocol 1|2\n"                                                   \

@@ -98,11 +98,11 @@ static void keep_content_headers(struct dump_side *s, const struct http_head *he
     keep_word(s->coding, head, SLICE("content-encoding"));
 }
 
-static struct slice version_of(const struct http_head *request)
+static struct slice version_of(const struct http_head *head)
 {
-    if (request->http2)
+    if (head->http2)
         return SLICE(" HTTP/2");
-    return request->minor_version ? SLICE(" HTTP/1.1") : SLICE(" HTTP/1.0");
+    return head->minor_version ? SLICE(" HTTP/1.1") : SLICE(" HTTP/1.0");
 }
 
 static void on_begun(void *ctx, struct exchange *x, const struct http_head *request)
@@ -141,8 +141,8 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
     if (!n)
         return;
     struct buf *to = &n->side[OUTBOUND].head;
-    (void)snprintf(status, sizeof(status), "%sHTTP/1.%u %u ", dump_mark(OUTBOUND),
-                   response->minor_version, response->status);
+    (void)snprintf(status, sizeof(status), "%s%s %u ", dump_mark(OUTBOUND),
+                   version_of(response).p + 1, response->status);
     struct slice reason = response->reason;
     if (reason.len > DUMP_WORD_MAX)
         reason.len = DUMP_WORD_MAX;

@@ -99,11 +99,12 @@ static int write_bodies(struct http2_conn *h)
     return n;
 }
 
-// A peer that does not read our answers is not read either.
+// A peer that does not read our answers is not read either. A service that writes before it reads
+// on would wait for us for ever.
 static void update_reading(struct http2_conn *h)
 {
     if (is_open(h))
-        conn_want_read(h->conn, conn_pending(h->conn) <= LIMIT_UNREAD_ANSWERS_BYTES);
+        conn_want_read(h->conn, h->insists || conn_pending(h->conn) <= LIMIT_UNREAD_ANSWERS_BYTES);
 }
 
 // Moves frames to the connection while fewer than `most` bytes wait there. Returns whether there

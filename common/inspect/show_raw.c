@@ -82,6 +82,12 @@ static void put_status_line(FILE *out, struct slice protocol, unsigned status, s
     (void)fputs("\r\n", out);
 }
 
+// HTTP/2 has no lines with its version.
+static struct slice version_of(struct slice protocol)
+{
+    return slice_eq(protocol, SLICE("HTTP/2")) ? SLICE("HTTP/1.1") : protocol;
+}
+
 static const char *put_request(const struct show *s, const struct record_exchange *x)
 {
     FILE *out = s->out;
@@ -89,8 +95,7 @@ static const char *put_request(const struct show *s, const struct record_exchang
     (void)fputs(x->target.len > 0 && x->target.p[0] == '?' ? " /" : " ", out);
     write_slice(out, x->target);
     (void)fputc(' ', out);
-    const bool http2 = slice_eq(x->protocol, SLICE("HTTP/2")); // has no such lines
-    write_slice(out, http2 ? SLICE("HTTP/1.1") : x->protocol);
+    write_slice(out, version_of(x->protocol));
     (void)fputs("\r\n", out);
     if (recorded_lacks_host(x)) {
         (void)fputs("Host: ", out);
@@ -113,7 +118,7 @@ const char *show_raw(const struct show *s, const struct record_exchange *x)
     }
     if (!x->status)
         return missing;
-    put_status_line(s->out, x->response_protocol, x->status, x->reason);
+    put_status_line(s->out, version_of(x->response_protocol), x->status, x->reason);
     put_head(s->out, x, RECORD_RESPONSE);
     const char *missing_in_response = put_body(s, x, RECORD_RESPONSE);
     return missing ? missing : missing_in_response;

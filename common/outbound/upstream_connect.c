@@ -2,26 +2,10 @@
 // Finds a connection for a request, in the pool or by dialling, and a second one when a pooled
 // connection turns out to be closed.
 #include <inttypes.h>
-#include <stdio.h>
 #include "common/base/log.h"
 #include "common/base/proxy_protocol.h"
+#include "dial_answer.h"
 #include "upstream_internal.h"
-
-static enum answer answer_of_uv(int error)
-{
-    switch (error) {
-    case UV_ECONNREFUSED: return ANSWER_UPSTREAM_REFUSED;
-    case UV_ETIMEDOUT: return ANSWER_UPSTREAM_TIMEOUT;
-    // Our own resources ran out, which says nothing of the origin and may soon be over.
-    case UV_EMFILE:
-    case UV_ENFILE:
-    case UV_EAGAIN:
-    case UV_ENOBUFS:
-    case UV_ENOMEM:
-    case UV_EAI_MEMORY: return ANSWER_BUSY;
-    default: return ANSWER_UPSTREAM_UNREACHABLE;
-    }
-}
 
 static void use_conn(struct upstream_request *r, struct conn *c)
 {
@@ -39,14 +23,6 @@ static void use_conn(struct upstream_request *r, struct conn *c)
     upstream_request_update(r);
 }
 
-// The place at which a dial failed.
-static const char *place_of(const struct dial_target *target)
-{
-    if (target->failed_at[0])
-        return target->failed_at;
-    return target->path[0] ? target->path : target->host;
-}
-
 static void on_dialed(void *ctx, struct conn *c, int error)
 {
     struct upstream_request *r = ctx;
@@ -59,14 +35,8 @@ static void on_dialed(void *ctx, struct conn *c, int error)
         use_conn(r, c);
         return;
     }
-    const struct dial_target *target = &r->upstream->target;
-    (void)snprintf(r->h.endpoint.x->facts.detail, sizeof(r->h.endpoint.x->facts.detail),
-                   "%.85s: %.72s", place_of(target),
-                   target->tls_failure[0] ? target->tls_failure : uv_strerror(error));
-    enum answer answer = answer_of_uv(error);
-    bool handshake =
-        target->tls_failure[0] && answer != ANSWER_BUSY && answer != ANSWER_UPSTREAM_TIMEOUT;
-    upstream_request_refuse(r, handshake ? ANSWER_UPSTREAM_TLS : answer);
+    struct exchange_facts *facts = &r->h.endpoint.x->facts;
+    upstream_request_refuse(r, dial_answer(&r->upstream->target, error, facts->detail));
 }
 
 static void send_proxy_header(struct upstream_request *r)

@@ -68,5 +68,3 @@ extern const struct exchange_ops upstream_request_ops;
 // upstream_response.c
 extern const struct conn_ops upstream_response_ops;
 extern const struct http1_conn_ops upstream_http1_ops;
-// exchange_ops.strip.
-void upstream_strip(struct http_head *head);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sends a request to the origin: the endpoint of its exchange.
 #include "upstream_internal.h"
+#include "upstream_strip.h"
 
 static bool add_hop_fields(struct http_head *head, bool chunked, bool keeps)
 {

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "proto/http/fields.h"
 #include "upstream_internal.h"
 
 static struct http1_limits head_limits(const struct upstream_request *r)
@@ -105,17 +104,6 @@ static void learn(struct upstream_request *r, const struct http_head *head)
     const struct field *f = head_find(head, SLICE("keep-alive"));
     upstream_pool_declared(r->upstream, r->use.repeatable,
                            head_find(head, SLICE("connection")) != NULL, f ? f->value : SLICE(""));
-}
-
-// Strips adit-* fields from the origin's response, except adit-error on a 508: there the origin is
-// the relay, which has found a loop.
-void upstream_strip(struct http_head *head)
-{
-    const struct field *error = head_find(head, SLICE("adit-error"));
-    bool loop = head->status == 508 && error && slice_eq(error->value, SLICE("ADIT-LOOP"));
-    fields_strip_hop_by_hop(head);
-    if (loop)
-        (void)head_add(head, SLICE("Adit-Error"), SLICE("ADIT-LOOP"));
 }
 
 static bool read_head(struct upstream_request *r)

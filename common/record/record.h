@@ -67,7 +67,7 @@ struct record_exchange {
     struct slice owner, tunnel_address;                // of the tunnel; written, not read
     struct slice request_head, interim, response_head; // field lines
     uint16_t status;                                   // 0: none
-    struct slice response_protocol;                    // HTTP/1.0 or HTTP/1.1
+    struct slice response_protocol;                    // HTTP/1.0, HTTP/1.1 or HTTP/2
     struct slice reason;   // the reason phrase; for the writer, p NULL is the registered one
     struct slice bad_head; // bytes received instead of a response head
     struct slice detail;   // why the head is invalid, a phrase

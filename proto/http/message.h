@@ -23,7 +23,7 @@ struct http_head {
     struct slice reason;                    // response
     uint16_t status;                        // 100 to 999
     uint8_t minor_version;                  // of HTTP/1: 0 or 1
-    bool http2;                             // a request that a visitor sent over HTTP/2
+    bool http2;                             // came over HTTP/2, from a visitor or a service
     bool folded;                            // values contain obs-fold: see http1_unfold
     struct slice upgrade;   // protocols offered (request) or switched to (response); empty: none
     struct slice host_name; // the spelling of "Host" in a request; empty: the default

@@ -43,6 +43,7 @@ enum {
     MUX_RESETS_MAX = 100,              // of public streams, by the peer or for its breaches,
     MUX_RESETS_MS = 60 * 1000,         // in this time
     MUX_FRAME_PUBLIC = 16 * 1024,      // MUX_FRAME_MAX of a public profile
+    MUX_STREAMS_PUBLIC = 100,          // of a client, until its public peer says how many
     MUX_GOODBYE_MAX = 16 * 1024,       // that mux_last_words writes
     MUX_IDS_MAX = 0x40000000 - 0x10000, // the last stream id that a client uses
 };
@@ -72,7 +73,8 @@ enum mux_reset {
     MUX_RESET_CANCEL = 8,
     MUX_RESET_CALM = 11,
     // not on the wire
-    MUX_RESET_ILLEGAL = 253,  // CANCEL, since the profile refuses a response, or trailers
+    MUX_RESET_ILLEGAL = 253,  // CANCEL, since the profile refuses a response, or trailers; public:
+                              // also any other code of ours, since the message is none of HTTP/2
     MUX_RESET_UNWANTED = 254, // NO_ERROR after a whole response (RFC 9113 §8.1)
     MUX_RESET_LOST = 255,     // the link under the mux is gone
 };
@@ -166,6 +168,13 @@ void mux_tick(struct mux *m, uint64_t elapsed_ms);
 size_t mux_stream_count(const struct mux *m);
 size_t mux_unread(const struct mux *m);
 size_t mux_stream_unread(const struct mux_stream *s);
+// Client: whether the peer's SETTINGS have come: it speaks HTTP/2.
+bool mux_is_greeted(const struct mux *m);
+// Client: the streams that may be open at once: those that the peer takes, MUX_STREAMS_PUBLIC
+// until it says so, and the limit of our own.
+size_t mux_most_streams(const struct mux *m);
+// Client: whether no more streams begin: either end drains, or the ids are used up.
+bool mux_is_ending(const struct mux *m);
 // Client: whether mux_open refuses because all streams are in use, or because of unread bytes.
 bool mux_is_full(const struct mux *m);
 bool mux_unread_is_full(const struct mux *m);
@@ -231,7 +240,7 @@ void mux_reset(struct mux_stream *s, enum mux_reset code);
 
 // Body bytes that are queued and not sent.
 size_t mux_stream_unsent(const struct mux_stream *s);
-// Public server: whether the request's head exceeded a limit. `head` had what fits.
+// Public: whether the head that was received exceeded a limit. `head` had what fits.
 bool mux_stream_head_is_cut(const struct mux_stream *s);
 
 void mux_set_user(struct mux_stream *s, void *user);

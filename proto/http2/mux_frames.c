@@ -49,13 +49,16 @@ static void enforce_window(struct mux *m, struct frame *f)
     if ((int64_t)f->len <= nghttp2_session_get_stream_local_window_size(m->session, f->id))
         return;
     mux_stream_reset(f->stream, NGHTTP2_FLOW_CONTROL_ERROR);
+    if (m->profile->is_public)
+        f->stream->reset = MUX_RESET_ILLEGAL;
     f->stream = NULL;
 }
 
-// Whether this is one of many DATA frames that carry next to nothing.
+// Whether this is one of many DATA frames by which a visitor carries next to nothing.
 static bool is_tiny(struct mux *m, const struct frame *f)
 {
-    if (!m->profile->is_public || f->type != NGHTTP2_DATA || f->len >= TINY_BYTES)
+    if (!m->profile->is_public || m->role == MUX_CLIENT || f->type != NGHTTP2_DATA ||
+        f->len >= TINY_BYTES)
         return false;
     return ++m->tiny % TINY_PER_CHARGE == 0;
 }
@@ -82,17 +85,17 @@ static int breach_closed(struct mux *m)
 static int charge_work(struct mux *m, struct frame *f)
 {
     if (f->type == NGHTTP2_RST_STREAM) {
-        f->stream->peer_finished = true; // nothing of it may follow
+        f->stream->peer_left = true;
         return mux_spend_reset(m) ? 0 : MUX_E_FLOOD;
     }
     return is_tiny(m, f) && !flood_budget_spend(&m->flood_budget, 1) ? MUX_E_FLOOD : 0;
 }
 
 // Charges a frame that belongs to none. Body bytes to closed streams are limited by the windows
-// that those streams had; a public peer's trailers by their number.
+// that those streams had; a visitor's trailers by their number.
 static int charge_rest(struct mux *m, const struct frame *f)
 {
-    if (f->type == NGHTTP2_HEADERS && m->profile->is_public) {
+    if (f->type == NGHTTP2_HEADERS && m->profile->is_public && m->role == MUX_SERVER) {
         if (m->stray_heads == 0)
             return breach_closed(m);
         m->stray_heads--;

@@ -34,11 +34,12 @@ struct mux_stream {
     struct chain out;    // given to mux_data and not sent yet
     struct mux_trailers *trailers;
     char *offer;          // client: the upgrade that the request offers; NULL: none
-    bool head_cut;        // public server: the request's head exceeded a limit
+    bool head_cut;        // public: the head exceeded a limit
     bool to_head;         // client: the method of the request is HEAD
     bool stopped;         // the reader has drained nothing since the last tick
     bool head_received;   // the final head, 1xx aside
     bool peer_finished;   // END_STREAM was received
+    bool peer_left;       // public: RST_STREAM was received: nothing may follow it
     bool head_sent;       // our final head was given to nghttp2
     bool finished;        // mux_finish was called, or our head had no body
     bool end_stream_sent; // our END_STREAM was sent
@@ -75,6 +76,7 @@ struct mux {
     uint64_t now_us, round_trip_us; // 0: not known
     size_t window_excess;           // of all that is granted, above limits.window each
     bool dead, draining;
+    bool greeted; // the peer's SETTINGS have come
     struct mux_peer peer;
     // the head being sent
     nghttp2_nv *nva;

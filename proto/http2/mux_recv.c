@@ -54,10 +54,19 @@ static void reset_illegal(struct mux_stream *s)
     s->reset = MUX_RESET_ILLEGAL;
 }
 
+// For what is no message of HTTP/2. Of a public peer the handler knows it from a reset that has
+// come.
+static void reset_breach(struct mux_stream *s, uint32_t code)
+{
+    mux_stream_reset(s, code);
+    if (s->mux->profile->is_public)
+        s->reset = MUX_RESET_ILLEGAL;
+}
+
 static void recv_trailers(struct mux *m, struct mux_stream *s, struct http_head *head, bool end)
 {
     if (!end || m->head_cut || head->status || has_request_fields(head) || head->upgrade.p) {
-        mux_stream_reset(s, NGHTTP2_PROTOCOL_ERROR);
+        reset_breach(s, NGHTTP2_PROTOCOL_ERROR);
         return;
     }
     s->peer_finished = true;
@@ -72,7 +81,7 @@ static void recv_trailers(struct mux *m, struct mux_stream *s, struct http_head 
 static void refuse_head(struct mux *m, struct mux_stream *s, int32_t id, bool end, uint32_t code)
 {
     if (s) {
-        mux_stream_reset(s, code);
+        reset_breach(s, code);
         return;
     }
     if (!end)
@@ -103,10 +112,11 @@ static void recv_response(struct mux *m, struct mux_stream *s, struct http_head 
 {
     const struct mux_request request = {.is_head = s->to_head,
                                         .offer = slice_str(s->offer ? s->offer : "")};
-    struct body_framing framing;
+    struct body_framing framing = {BODY_NONE, 0};
     s->head_received = head->status >= 200;
+    s->head_cut = m->head_cut;
     s->peer_finished = end;
-    if (m->profile->response(head, end, &request, &framing))
+    if (m->head_cut || m->profile->response(head, end, &request, &framing))
         m->handler->head(m->ctx, s, head, &framing, end);
     else
         reset_illegal(s);
@@ -148,11 +158,14 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
     return 0;
 }
 
-// GOAWAY with NO_ERROR lets the open streams finish; any other code ends the mux.
+// GOAWAY with NO_ERROR lets the open streams finish; any other code ends the mux. A public server's
+// tells which requests it has not processed, whatever the code; the connection's end follows.
 static int recv_goaway(struct mux *m, const nghttp2_frame *frame)
 {
+    const bool goes_on = frame->goaway.error_code == NGHTTP2_NO_ERROR ||
+                         (m->profile->is_public && m->role == MUX_CLIENT);
     m->draining = true;
-    return frame->goaway.error_code == NGHTTP2_NO_ERROR ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    return goes_on ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static void recv_end(struct mux *m, int32_t id)
@@ -161,7 +174,7 @@ static void recv_end(struct mux *m, int32_t id)
     if (!s || s->peer_finished)
         return;
     if (!s->head_received) {
-        mux_stream_reset(s, NGHTTP2_PROTOCOL_ERROR);
+        reset_breach(s, NGHTTP2_PROTOCOL_ERROR);
         return;
     }
     s->peer_finished = true;
@@ -196,6 +209,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         return recv_headers(m, frame);
     if (frame->hd.type == NGHTTP2_GOAWAY)
         return recv_goaway(m, frame);
+    if (frame->hd.type == NGHTTP2_SETTINGS)
+        m->greeted = m->greeted || !(frame->hd.flags & NGHTTP2_FLAG_ACK);
     if (frame->hd.type == NGHTTP2_WINDOW_UPDATE || frame->hd.type == NGHTTP2_SETTINGS)
         recv_window(m, &frame->hd);
     if (frame->hd.type == NGHTTP2_DATA && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
@@ -232,7 +247,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     if (!s)
         return 0;
     if (!s->head_received) {
-        mux_stream_reset(s, NGHTTP2_PROTOCOL_ERROR);
+        reset_breach(s, NGHTTP2_PROTOCOL_ERROR);
         return 0;
     }
     s->stopped = s->stopped && s->unread > 0; // the reader had nothing to drain until now

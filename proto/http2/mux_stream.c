@@ -83,7 +83,7 @@ void mux_stream_close(struct mux_stream *s, uint32_t reset)
     if (s->mux->profile->is_public)
         (void)nghttp2_session_consume_connection(s->mux->session, s->unread);
     s->unread = 0;
-    if (!s->peer_finished)
+    if (!s->peer_finished && !s->peer_left)
         mux_expect_stray(s->mux, mux_window_granted(s));
     forget_found(s);
     drop_queue(s);
@@ -94,7 +94,7 @@ void mux_stream_close(struct mux_stream *s, uint32_t reset)
 
 bool mux_spend_reset(struct mux *m)
 {
-    if (!m->profile->is_public)
+    if (!m->profile->is_public || m->role == MUX_CLIENT) // a client begins the streams itself
         return true;
     m->flooded = m->flooded || m->resets_left == 0;
     m->resets_left -= !m->flooded;
@@ -163,6 +163,24 @@ size_t mux_stream_count(const struct mux *m)
 bool mux_is_full(const struct mux *m)
 {
     return m->stream_count >= m->limits.streams;
+}
+
+bool mux_is_greeted(const struct mux *m)
+{
+    return m->greeted;
+}
+
+size_t mux_most_streams(const struct mux *m)
+{
+    const uint32_t most =
+        nghttp2_session_get_remote_settings(m->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    const uint32_t peers = m->greeted ? most : MUX_STREAMS_PUBLIC;
+    return peers < m->limits.streams ? peers : m->limits.streams;
+}
+
+bool mux_is_ending(const struct mux *m)
+{
+    return m->dead || m->draining || mux_ids_exhausted(m);
 }
 
 bool mux_unread_is_full(const struct mux *m)

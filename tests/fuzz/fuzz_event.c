@@ -186,7 +186,8 @@ static size_t fit_report(struct event_report *e)
 
 static size_t fit_head(struct event_head *e)
 {
-    e->event.flags &= EVENT_REDACTED | EVENT_HTTP_10 | EVENT_WEBSOCKET | EVENT_REASON;
+    e->event.flags &=
+        EVENT_REDACTED | EVENT_HTTP_10 | EVENT_HTTP_2 | EVENT_WEBSOCKET | EVENT_REASON;
     e->lines_len %= 3000;
     e->reason_len = e->event.flags & EVENT_REASON ? e->reason_len % 40 : 0;
     e->status = (uint16_t)(100 + e->status % 900);

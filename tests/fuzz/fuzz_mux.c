@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 // HTTP/2 from a peer to a mux whose handler acts differently on every stream. Bits of the first
 // byte: 1 the agent's side (else the relay's, with open requests), 2 without the preface, 4 with
-// the tunnel's profile (else with one that passes all heads), 8 an agent's side with that of
-// visitors; its upper half sets how often the mux may send meanwhile. Splits change nothing.
+// the tunnel's profile (else with one that passes all heads), 8 with that of visitors on an agent's
+// side, and that of a service on the relay's; its upper half sets how often the mux may send
+// meanwhile. Splits change nothing, and what passes a service's profile is fit for HTTP/1.1.
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/http/fields.h"
 #include "proto/http2/public_profile.h"
+#include "proto/http2/service_profile.h"
 #include "proto/tunnel/tunnel_profile.h"
 #include "tests/support/chance.h"
 #include "tests/support/check.h"
@@ -34,9 +37,24 @@ static void answer(struct mux_view *v)
         CHECK(mux_finish(v->stream, &trailers) == 0);
 }
 
+// A response of a service: its head is valid, and its end is where HTTP/1.1 would find it.
+static void check_plain(const struct mux_view *v, const struct http_head *head, bool end)
+{
+    const struct field *length = head_find(head, SLICE("content-length"));
+    if (mux_stream_head_is_cut(v->stream))
+        return;
+    CHECK(!fields_check(head) && head->status >= 100 && head->status != 101);
+    CHECK(!end || v->framing.kind == BODY_NONE);
+    if (v->framing.kind == BODY_NONE && head->status >= 200 && head->status != 204 &&
+        head->status != 304)
+        CHECK(length && slice_eq(slice_trim(length->value), SLICE("0")));
+}
+
 static void on_head(struct mux_view *v, const struct http_head *head, bool end)
 {
     struct http_head early = head_response(103);
+    if (v->side->ctx)
+        check_plain(v, head, end);
     (void)head;
     (void)end;
     if (v->side->role == MUX_CLIENT) {
@@ -134,10 +152,12 @@ static void side_open(struct mux_side *side, uint8_t choice)
     enum mux_role role = choice & 1 ? MUX_SERVER : MUX_CLIENT;
     const struct mux_profile *profile = choice & 4 ? &tunnel_profile : &mux_plain;
     struct mux_limits limits = mux_default_limits;
-    const bool is_public = (choice & 8) && role == MUX_SERVER;
+    if (choice & 8)
+        profile = role == MUX_SERVER ? &public_profile : &service_profile;
     limits.head_bytes = 400; // of a public mux
     limits.head_fields = 10;
-    mux_side_open_mux(side, role, is_public ? &public_profile : profile, &limits);
+    mux_side_open_mux(side, role, profile, &limits);
+    side->ctx = profile == &service_profile ? side : NULL; // its heads are checked
     side->holds_credit = true;
     side->hooks = (struct mux_hooks){on_head, on_data, on_end, NULL, NULL};
 }

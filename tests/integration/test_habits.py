@@ -112,7 +112,7 @@ NGROK = ["authtoken", "region", "config", "log", "log-format", "log-level", "sch
          "web-addr", "metadata", "description", "traffic-policy-file", "pooling-enabled", "basic-auth",
          "oauth", "oidc", "saml", "cidr-allow", "cidr-deny", "mutual-tls-cas", "verify-webhook",
          "circuit-breaker", "compression", "websocket-tcp-converter", "request-header-add",
-         "response-header-remove", "upstream-protocol",
+         "response-header-remove", "app-protocol",
          "binding", "crt", "key"]
 
 

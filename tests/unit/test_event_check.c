@@ -129,7 +129,8 @@ static struct made longest(unsigned kind)
         break;
     case EVENT_ROUTED: make_long_routed(&m); break;
     case EVENT_HEAD:
-        m.fixed.event.flags = EVENT_REDACTED | EVENT_HTTP_10 | EVENT_WEBSOCKET | EVENT_REASON;
+        m.fixed.event.flags =
+            EVENT_REDACTED | EVENT_HTTP_10 | EVENT_HTTP_2 | EVENT_WEBSOCKET | EVENT_REASON;
         m.fixed.head.status = 999;
         m.fixed.head.reason_len = 1000;
         m.fixed.head.lines_len = (uint32_t)m.rest - 1000;

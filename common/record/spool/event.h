@@ -25,7 +25,7 @@ enum event_flag {
     EVENT_REDACTED = 1,   // BEGUN, HEAD, BAD_HEAD, TRAILERS: a value was left out
     EVENT_HTTP_10 = 2,    // BEGUN, HEAD
     EVENT_HEADS_ONLY = 4, // ROUTED
-    EVENT_HTTP_2 = 32768, // BEGUN
+    EVENT_HTTP_2 = 32768, // BEGUN, HEAD
     EVENT_WEBSOCKET = 8,  // HEAD
     EVENT_REASON = 16384, // HEAD: the reason phrase is not the registered one
     // PROGRESS and CLOSED:

@@ -137,6 +137,7 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
     };
     e->event.flags |=
         (has_reason ? EVENT_REASON : 0) | (response->minor_version ? 0 : EVENT_HTTP_10);
+    e->event.flags |= response->http2 ? EVENT_HTTP_2 : 0;
     char *end = put_lines(r, response, &e->event, (char *)(e + 1));
     e->lines_len = (uint32_t)(end - (char *)(e + 1));
     bool any = false;
