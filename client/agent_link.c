@@ -63,8 +63,7 @@ static void on_link_failed(void *ctx, const struct link_failure *failure)
     struct agent *a = ctx;
     char text[LINK_MESSAGE_MAX];
     a->link.opening = NULL;
-    if (a->config.relay.asks && failure->status && !failure->at_proxy &&
-        failure->status / 100 != 3) {
+    if (a->config.relay.asks && failure->status == 200 && !failure->at_proxy) {
         a->link.asked = true;
         agent_connect(a);
         return;

@@ -14,6 +14,7 @@ bool bindings_add(struct bindings *b, const struct binding_config *config, struc
     service_init(&config->service, &one->outbound, &w->loop);
     service_add_filter(&config->service, &one->outbound, &one->host_rewrite, &one->filters);
     service_watch_init(&one->watch, &w->loop, console, &config->service.target);
+    one->watch.proxy_version = config->service.proxy_version;
     worker_observe(w, &one->watch.observer);
     return true;
 }

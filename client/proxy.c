@@ -159,6 +159,7 @@ static const char *begin_service(void *ctx)
     service_init(&p->config.service, &p->outbound, loop);
     add_filters(p);
     service_watch_init(&p->watch, loop, &p->display.console, &p->config.service.target);
+    p->watch.proxy_version = p->config.service.proxy_version;
     worker_observe(&p->worker, &p->watch.observer);
     return NULL;
 }

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/private_file.h"
 #include "common/io/certificate.h"
+#include "common/io/tls_dir.h"
 
 static void path_of(char out[static PRIVATE_PATH_MAX], const char *dir, const char *host,
                     const char *ending)
@@ -15,11 +16,34 @@ static void path_of(char out[static PRIVATE_PATH_MAX], const char *dir, const ch
     (void)snprintf(out, PRIVATE_PATH_MAX, "%s/%s.%s", dir, host, ending);
 }
 
+// The authority as the note beside a certificate names it; empty: lego's own choice.
+static const char *authority_of(const struct acme *a)
+{
+    return a->config->directory ? a->config->directory : "";
+}
+
+static void authority_path(char out[static PRIVATE_PATH_MAX], const struct acme *a,
+                           const char *host)
+{
+    (void)snprintf(out, PRIVATE_PATH_MAX, "%s/.%s.authority", a->certificates, host);
+}
+
 // The name that the certificate of an order must have: one without the wildcard is from a time when
 // none was asked for.
 static const char *telling_name(const struct acme_order *o)
 {
     return o->wildcard[0] ? o->wildcard : o->host;
+}
+
+// Whether the published certificate of a host is of the authority that is asked now. Another one
+// stays in force until the new one has come.
+static bool is_of_authority(const struct acme *a, const char *host)
+{
+    char path[PRIVATE_PATH_MAX];
+    char url[ACME_URL_MAX];
+    authority_path(path, a, host);
+    size_t len = certificate_read_note(path, url, sizeof(url));
+    return slice_eq(slice_of(url, len), slice_str(authority_of(a)));
 }
 
 // Reads the life of the certificate that is published for an order.
@@ -31,18 +55,26 @@ static void read_published(const struct acme *a, struct acme_order *o)
     struct certificate_life life = {0};
     path_of(chain, a->certificates, o->host, "crt");
     path_of(key, a->certificates, o->host, "key");
-    (void)certificate_read(chain, key, telling_name(o), &life, why);
+    if (is_of_authority(a, o->host))
+        (void)certificate_read(chain, key, telling_name(o), &life, why);
     o->from_s = life.from_s;
     o->until_s = life.until_s;
 }
 
-// Copies what lego has fetched, if it is whole, and new. The key
-// goes first: between the two the old pair is what the relay has in memory, and a relay that starts
-// then copies again. False and the reason in `why`.
-static bool publish(struct acme *a, struct acme_order *o, char why[static TLS_WHY_MAX])
+enum published {
+    PUBLISHED,
+    NOTHING_NEW,
+    CANNOT_WRITE
+};
+
+// Copies what lego has fetched, if it is whole, new, and has not ended. The key goes first: between
+// the two the old pair is what the relay has in memory, and a relay that starts then copies again.
+// The reason of a failure is in `why`.
+static enum published publish(struct acme *a, struct acme_order *o, char why[static TLS_WHY_MAX])
 {
     char from[2][PRIVATE_PATH_MAX];
     char to[2][PRIVATE_PATH_MAX];
+    char note[PRIVATE_PATH_MAX];
     char dir[ACME_DIR_MAX + sizeof("/certificates")];
     struct certificate_life life;
     (void)snprintf(dir, sizeof(dir), "%s/certificates", a->state);
@@ -50,20 +82,48 @@ static bool publish(struct acme *a, struct acme_order *o, char why[static TLS_WH
     path_of(from[1], dir, o->host, "crt");
     path_of(to[0], a->certificates, o->host, "key");
     path_of(to[1], a->certificates, o->host, "crt");
+    authority_path(note, a, o->host);
     if (!certificate_read(from[1], from[0], telling_name(o), &life, why))
-        return false;
-    if (life.until_s < o->until_s || certificate_same(from[1], to[1])) {
-        (void)snprintf(why, TLS_WHY_MAX, "lego has fetched none that lives longer");
-        return false;
+        return NOTHING_NEW;
+    bool same = certificate_same(from[1], to[1]) && certificate_same(from[0], to[0]);
+    if (same || life.until_s <= wall_clock_ns() / 1000000000) {
+        (void)snprintf(why, TLS_WHY_MAX, "lego has fetched no new one");
+        return NOTHING_NEW;
     }
     int error = certificate_copy(from[0], to[0]);
     if (!error)
         error = certificate_copy(from[1], to[1]);
+    if (!error)
+        error =
+            private_write(note, authority_of(a), strlen(authority_of(a)), PRIVATE_REPLACE, NULL);
     if (error)
         (void)snprintf(why, TLS_WHY_MAX, "it has come, but cannot be written to %.200s: %s",
                        a->certificates, strerror(error));
     read_published(a, o);
-    return !error;
+    return error ? CANNOT_WRITE : PUBLISHED;
+}
+
+// Removes certificates that nobody orders any more: they would be shown until they end, and behind.
+static void remove_others(const struct acme *a)
+{
+    struct tls_dir found;
+    if (tls_dir_list(a->certificates, &found))
+        return;
+    for (size_t i = 0; i < found.count; i++) {
+        const char *name = strrchr(found.pairs[i].chain_file, '/');
+        name = name ? name + 1 : found.pairs[i].chain_file;
+        size_t len = strlen(name) < 4 ? 0 : strlen(name) - 4; // ".crt"
+        bool ordered = false;
+        for (size_t k = 0; k < a->count; k++)
+            ordered = ordered ||
+                      (strncmp(a->orders[k].host, name, len) == 0 && a->orders[k].host[len] == 0);
+        if (ordered)
+            continue;
+        log_info("acme: %.*s is not ordered any more: its certificate is removed", (int)len, name);
+        certificate_remove(found.pairs[i].chain_file);
+        certificate_remove(found.pairs[i].key_file);
+    }
+    tls_dir_free(&found);
 }
 
 static void log_success(const struct acme_order *o)
@@ -84,6 +144,14 @@ static void fail(struct acme *a, struct acme_order *o, const char *why)
     log_warn("acme: no certificate for %s: %s; next attempt in %u min, or on SIGHUP%s", text, why,
              (unsigned)(wait / 60),
              o->until_s ? "" : ". Until it comes, https handshakes for it fail");
+}
+
+static void succeed(struct acme *a, struct acme_order *o)
+{
+    o->failures = 0;
+    o->next_ms = loop_now_ms(a->loop) + (uint64_t)ACME_AGAIN_S * 1000;
+    log_success(o);
+    a->changed(a->ctx);
 }
 
 static void look_on(struct timeout *t);
@@ -126,11 +194,8 @@ static void on_ended(struct child *c, int status)
     struct acme_order *o = a->running;
     char why[TLS_WHY_MAX];
     a->running = NULL;
-    if (publish(a, o, why)) {
-        o->failures = 0;
-        o->next_ms = loop_now_ms(a->loop) + (uint64_t)ACME_AGAIN_S * 1000;
-        log_success(o);
-        a->changed(a->ctx);
+    if (publish(a, o, why) == PUBLISHED) {
+        succeed(a, o);
     } else {
         if (strstr(a->said, "accountDoesNotExist"))
             forget_account(a);
@@ -155,6 +220,17 @@ static void order(struct acme *a, struct acme_order *o)
     const char *args[ACME_ARGS_MAX];
     const struct acme_paths paths = {a->state, a->webroot};
     char text[ACME_TEXT_MAX];
+    char unwritten[TLS_WHY_MAX];
+    // Of an earlier attempt, which could not write what had come: authorities count orders.
+    enum published before = publish(a, o, unwritten);
+    if (before == PUBLISHED) {
+        succeed(a, o);
+        return;
+    }
+    if (before == CANNOT_WRITE) {
+        fail(a, o, unwritten);
+        return;
+    }
     const char *why = why_not_now(a);
     a->said[0] = 0;
     a->running = o;
@@ -208,6 +284,7 @@ const char *acme_begin(struct acme *a)
         read_published(a, &a->orders[i]);
         (void)publish(a, &a->orders[i], ignored);
     }
+    remove_others(a);
     return NULL;
 }
 
@@ -220,7 +297,8 @@ void acme_start(struct acme *a)
 void acme_hurry(struct acme *a)
 {
     for (size_t i = 0; i < a->count; i++)
-        a->orders[i].next_ms = 0;
+        if (a->orders[i].failures > 0)
+            a->orders[i].next_ms = 0;
     acme_start(a);
 }
 

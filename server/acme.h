@@ -14,6 +14,7 @@ enum {
     ACME_LIMIT_MS = 10 * 60 * 1000, // of one order: DNS may take minutes
     ACME_FREE_BYTES = 4 << 20,      // on the disk, or nothing is ordered
     ACME_DIR_MAX = STATE_PATH_MAX + 64,
+    ACME_URL_MAX = 1024, // of an authority
 };
 
 // Embedded. The owner sets the first members; the rest is zero.
@@ -40,7 +41,7 @@ struct acme {
 const char *acme_begin(struct acme *a);
 // Begins to order what is due: once the listeners listen, to which the authority comes.
 void acme_start(struct acme *a);
-// Tries what has failed again now.
+// Tries again now what has failed.
 void acme_hurry(struct acme *a);
 // Asks a running child to end.
 void acme_stop(struct acme *a);

@@ -41,9 +41,9 @@ static const char *add_name(struct acme_order *o, const char *name, const char *
     int len = strchr(name, '.') ? snprintf(o->host, sizeof(o->host), "%s", name)
                                 : snprintf(o->host, sizeof(o->host), "%s.%s", name, domain);
     if (len < 0 || (size_t)len >= sizeof(o->host) || !is_host(o->host))
-        return "it is not a name: ";
+        return "--acme-name: one of them is not a name of letters, digits and hyphens";
     if (strcasecmp(o->host, domain) != 0 && !is_below(o->host, domain))
-        return "it is not below the domain, so that the relay would never serve it: ";
+        return "--acme-name: one of them is not below the domain: the relay would never serve it";
     for (char *c = o->host; *c; c++)
         *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 'a' - 'A' : *c);
     return NULL;

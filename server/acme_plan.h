@@ -34,13 +34,14 @@ struct acme_config {
 struct acme_order {
     char host[ACME_HOST_MAX];         // the file of the certificate is called so
     char wildcard[ACME_HOST_MAX + 2]; // *.HOST, or empty
-    int64_t from_s, until_s;          // life of the certificate that we have; 0: none
+    int64_t from_s, until_s;          // life of the certificate that we have from this authority;
+                                      // 0: none
     uint64_t next_ms;                 // not before this time of the loop
     unsigned failures;                // in a row
 };
 
 // Fills the orders: the domain, with a wildcard by DNS-01, and each name that this does not cover.
-// Returns their number, or 0 and the mistake in `why`, a phrase.
+// Returns their number, or 0 and the mistake in `why`.
 size_t acme_plan(const struct acme_config *c, const char *domain,
                  struct acme_order orders[static ACME_ORDERS_MAX], const char **why);
 

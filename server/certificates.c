@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "certificates.h"
 #include <stdio.h>
+#include "common/base/address.h"
 #include "common/base/log.h"
 #include "common/base/output.h"
 
@@ -23,6 +24,17 @@ static void on_look(struct timeout *t)
     timeout_start(c->loop, &c->look, LIMIT_TLS_LOOK_MS, on_look);
 }
 
+static bool has_plain_listener(const struct relay_config *config)
+{
+    bool plain = config->listen_count == 0;
+    for (size_t i = 0; i < config->listen_count; i++) {
+        struct sockaddr_storage addr;
+        plain = plain || (address_parse(config->listen[i].at, &addr) &&
+                          !relay_is_tls(config, config->listen[i].protocol, address_port(&addr)));
+    }
+    return plain;
+}
+
 // Warns of a domain whose visitors would all be refused.
 static void check_domain(const struct certificates *c, const struct relay_config *config)
 {
@@ -33,6 +45,9 @@ static void check_domain(const struct certificates *c, const struct relay_config
             log_warn("certificates: none is for *.%s: pass --acme-name NAME for each tunnel, or "
                      "--acme-dns PROVIDER for all; others are answered with 421",
                      domain);
+        if (!config->acme.dns && !has_plain_listener(config))
+            log_warn("acme: no listener is without TLS: the authority comes to port 80, which must "
+                     "lead to one, as in --listen :80");
         return; // acme tells of those to come
     }
     (void)snprintf(name, sizeof(name), "name.%s", domain);

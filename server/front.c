@@ -43,13 +43,18 @@ enum host_kind {
     HOST_OTHER
 };
 
+enum {
+    HOST_MAX = 253 // characters of a name in DNS (RFC 1035 §2.3.4)
+};
+
 // Classifies a host; of HOST_TUNNEL, *name is the part before the domain.
 static enum host_kind classify_host(const struct front *f, struct slice host, struct slice *name)
 {
     struct slice domain = slice_str(f->domain);
     if (host.len == 0 || slice_ieq(host, domain) || is_address(host))
         return HOST_RELAY;
-    if (host.len <= domain.len + 1 || host.p[host.len - domain.len - 1] != '.')
+    if (host.len > HOST_MAX || host.len <= domain.len + 1 ||
+        host.p[host.len - domain.len - 1] != '.')
         return HOST_OTHER;
     if (!slice_ieq(slice_of(host.p + host.len - domain.len, domain.len), domain))
         return HOST_OTHER;

@@ -5,7 +5,7 @@
 #include "challenge.h"
 
 enum {
-    PREFIX_MAX = 280 // "https://HOST:PORT"
+    PREFIX_MAX = 32 // "https://" and ":PORT"
 };
 
 // Answers with 308 to a location, or with 200 if that is empty, and a body of text.
@@ -33,7 +33,7 @@ static void redirect(const struct plain *p, struct exchange *x, struct slice tar
 {
     char port[8] = "";
     bool has_path = target.len > 0 && target.p[0] == '/'; // OPTIONS * has none
-    size_t most = PREFIX_MAX + (has_path ? target.len : 1);
+    size_t most = PREFIX_MAX + host.len + (has_path ? target.len : 1);
     char *location = malloc(most);
     if (!location) {
         exchange_answer(x, ANSWER_RELAY_FULL);

@@ -229,7 +229,12 @@ static const char *check_acme(const struct relay_config *c)
     if (!a->email)
         return "--acme needs --acme-email ADDRESS, by which the authority warns of certificates "
                "that end";
-    return a->resolver && !a->dns ? "--acme-dns-resolver belongs to --acme-dns" : NULL;
+    if (a->resolver && !a->dns)
+        return "--acme-dns-resolver belongs to --acme-dns";
+    struct acme_order orders[ACME_ORDERS_MAX];
+    const char *why = NULL;
+    (void)acme_plan(a, c->domain, orders, &why);
+    return why;
 }
 
 const char *relay_check_tls(const struct relay_config *c)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "service_watch.h"
+#include "common/base/proxy_protocol.h"
 #include "common/io/loopback_probe.h"
 
 static void probe(struct service_watch *w);
@@ -97,6 +98,15 @@ static void on_dialed(void *ctx, struct conn *c, int error)
     mark_up(w);
 }
 
+// The probe comes for nobody.
+static void send_proxy_header(struct service_watch *w)
+{
+    static const struct client_address nobody;
+    char header[PROXY_V1_MAX];
+    size_t len = proxy_header_write(w->proxy_version, &nobody, w->target.port, header);
+    dial_send_first(w->dial, header, len);
+}
+
 // On loopback the kernel's list of listeners tells, without a connection: a service that serves one
 // connection at a time would take ours for a client. Of a certificate it does not tell.
 static void probe(struct service_watch *w)
@@ -109,6 +119,8 @@ static void probe(struct service_watch *w)
     w->dial = dial_start(w->loop, &w->target, on_dialed, w);
     if (!w->dial)
         probe_later(w);
+    else if (w->proxy_version)
+        send_proxy_header(w);
 }
 
 static bool could_not_connect(const struct exchange *x)

@@ -23,6 +23,7 @@ struct service_watch {
     struct loop *loop;
     struct console *console;
     struct dial_target target;
+    unsigned proxy_version;     // that the service expects a PROXY header of; 0: none. The owner's
     struct dial *dial;          // of the probe that runs, or NULL
     struct timeout probe_timer; // until the next probe
     uint32_t wait_ms;           // before the next probe

@@ -31,22 +31,39 @@ static void leave(struct proxy_wait *w)
     w->headers->count--;
 }
 
-static void end(struct proxy_wait *w, enum answer why)
+static void close_socket(struct proxy_wait *w)
 {
-    struct proxy_headers *p = w->headers;
     leave(w);
     (void)close(w->socket.fd);
+    loop_queue(w->headers->loop, &w->free_task);
+}
+
+// At once, so that admission does not choose the place to be evicted in the same turn.
+static void leave_place(struct proxy_wait *w)
+{
+    admission_leave(w->place);
+    w->place = NULL;
+}
+
+static void tell_turned_away(const struct proxy_wait *w, enum answer why)
+{
+    const struct proxy_headers *p = w->headers;
     if (p->ops->turned_away)
         p->ops->turned_away(p->ctx, &w->socket.proxy, why);
-    loop_queue(p->loop, &w->free_task);
+}
+
+static void end(struct proxy_wait *w, enum answer why)
+{
+    leave_place(w);
+    close_socket(w);
+    tell_turned_away(w, why);
 }
 
 // A health check that closes at once is no mistake, and is not told.
 static void hang_up(struct proxy_wait *w)
 {
-    leave(w);
-    (void)close(w->socket.fd);
-    loop_queue(w->headers->loop, &w->free_task);
+    leave_place(w);
+    close_socket(w);
 }
 
 static void log_missing(struct proxy_headers *p, const struct client_address *proxy)
@@ -67,8 +84,7 @@ static void pass_on(struct proxy_wait *w)
 {
     struct proxy_headers *p = w->headers;
     leave(w);
-    admission_leave(w->place);
-    w->place = NULL;
+    leave_place(w);
     w->socket.header = w->reader.header;
     p->ops->named(p->ctx, &w->socket);
     loop_queue(p->loop, &w->free_task);
@@ -91,10 +107,11 @@ static void on_done(struct proxy_socket *s, enum proxy_socket_end how)
     settle(container_of(s, struct proxy_wait, reader), how);
 }
 
-// Closes the connection of a place, which lives until the loop sleeps.
+// Closes the connection of a place that admission has taken off its lists, and goes on with.
 static void evict(void *owner)
 {
-    end(owner, ANSWERS);
+    close_socket(owner);
+    tell_turned_away(owner, ANSWERS);
 }
 
 void proxy_headers_await(struct proxy_headers *p, const struct listener *from, int fd,

@@ -34,20 +34,29 @@ bool certificate_read(const char *chain, const char *key, const char *name,
     return found;
 }
 
-// Reads a whole file. Returns its length; 0: it is empty, too long, or cannot be read.
-static size_t read_file(const char *path, char out[static CERTIFICATE_FILE_MAX])
+size_t certificate_read_note(const char *path, char *out, size_t cap)
 {
     const char *why = NULL;
     int fd = private_open(path, O_RDONLY, &why);
     size_t len = 0;
     ssize_t n = fd < 0 ? -1 : 1;
-    while (n > 0 && len < CERTIFICATE_FILE_MAX) {
-        n = read(fd, out + len, CERTIFICATE_FILE_MAX - len);
+    while (n > 0 && len < cap) {
+        n = read(fd, out + len, cap - len);
         len += n > 0 ? (size_t)n : 0;
     }
     if (fd >= 0)
         (void)close(fd);
     return n == 0 ? len : 0;
+}
+
+static size_t read_file(const char *path, char out[static CERTIFICATE_FILE_MAX])
+{
+    return certificate_read_note(path, out, CERTIFICATE_FILE_MAX);
+}
+
+void certificate_remove(const char *path)
+{
+    (void)private_remove(AT_FDCWD, path);
 }
 
 bool certificate_same(const char *one, const char *other)

@@ -21,5 +21,9 @@ bool certificate_read(const char *chain, const char *key, const char *name,
                       struct certificate_life *life, char why[static TLS_WHY_MAX]);
 // Whether two files have the same bytes; not if one is missing.
 bool certificate_same(const char *one, const char *other);
+// Reads a short file of ours. Returns its length; 0 also when it is missing or longer than `cap`.
+size_t certificate_read_note(const char *path, char *out, size_t cap);
+// Removes a file of ours.
+void certificate_remove(const char *path);
 // Copies a file of ours; the new one is whole and on disk, or there is none. Returns 0 or an errno.
 int certificate_copy(const char *from, const char *to);

@@ -4,13 +4,15 @@
 #include <stdio.h>
 #include "common/base/printable.h"
 
-// Sets limits and takes rights away, then becomes the program in "$@". Both programs are part of
-// every Debian.
+// Sets limits and takes rights away, then becomes the program in "$@". As root, whose programs get
+// every capability of the bounding set, that too is emptied.
 static const char prelude[] =
-    "exec 2>&1; unset ADIT_TOKEN; umask 077; ulimit -c 0; ulimit -n \"$1\"; ulimit -f \"$2\"; "
+    "exec 2>&1; unset ADIT_TOKEN root; umask 077; ulimit -c 0; ulimit -n \"$1\"; ulimit -f \"$2\"; "
     "ulimit -t \"$3\"; "
     "shift 3; "
-    "exec setpriv --no-new-privs --inh-caps=-all --ambient-caps=-all --pdeathsig=TERM -- \"$@\"";
+    "[ \"$(id -u)\" != 0 ] || root='--bounding-set=-all --securebits=+noroot'; "
+    "exec setpriv --no-new-privs --inh-caps=-all --ambient-caps=-all $root --pdeathsig=TERM -- "
+    "\"$@\"";
 
 static void tell_line(struct child *c)
 {

@@ -46,7 +46,8 @@ static bool read_on(struct proxy_socket *s, enum proxy_socket_end *end)
     }
     if (!take(s, used > 0 ? (size_t)used - before : (size_t)n))
         return true;
-    *end = PROXY_SOCKET_READ;
+    if (used > 0)
+        *end = PROXY_SOCKET_READ;
     return used > 0;
 }
 

@@ -45,7 +45,8 @@ static bool is_other_kind(const struct tls_cert *a, const struct tls_cert *b)
            memcmp(a->names_id, b->names_id, sizeof(a->names_id)) == 0;
 }
 
-static struct tls_found find(const struct tls_names *t, const char *name)
+// The certificates with this very name that end behind a time.
+static struct tls_found find(const struct tls_names *t, const char *name, int64_t after_s)
 {
     size_t low = 0;
     size_t high = t->count;
@@ -59,6 +60,8 @@ static struct tls_found find(const struct tls_names *t, const char *name)
     struct tls_found found = {0};
     for (; low < t->count && strcmp(t->entries[low].name, name) == 0; low++) {
         const struct tls_cert *c = t->entries[low].cert;
+        if (c->ends_s <= after_s)
+            continue;
         if (!found.first)
             found.first = c;
         else if (!found.other && is_other_kind(found.first, c))
@@ -67,15 +70,21 @@ static struct tls_found find(const struct tls_names *t, const char *name)
     return found;
 }
 
-struct tls_found tls_names_find(const struct tls_names *t, const char *name)
+static struct tls_found find_covering(const struct tls_names *t, const char *name, int64_t after_s)
 {
-    struct tls_found found = find(t, name);
+    struct tls_found found = find(t, name, after_s);
     const char *dot = strchr(name, '.');
     char wildcard[TLS_NAME_MAX + 1];
     if (found.first || !dot || dot == name)
         return found;
     (void)snprintf(wildcard, sizeof(wildcard), "*%s", dot);
-    return find(t, wildcard);
+    return find(t, wildcard, after_s);
+}
+
+struct tls_found tls_names_find(const struct tls_names *t, const char *name, int64_t now_s)
+{
+    struct tls_found found = find_covering(t, name, now_s);
+    return found.first ? found : find_covering(t, name, INT64_MIN);
 }
 
 void tls_names_free(struct tls_names *t)

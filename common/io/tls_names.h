@@ -23,6 +23,7 @@ struct tls_found {
 bool tls_names_add(struct tls_names *t, const struct tls_cert *c, uint32_t rank);
 // Once all are added.
 void tls_names_sort(struct tls_names *t);
-// `name` as tls_name_normal writes it. The very name comes before a wildcard.
-struct tls_found tls_names_find(const struct tls_names *t, const char *name);
+// `name` as tls_name_normal writes it. The very name comes before a wildcard, and a certificate
+// that has not ended at `now_s` before one that has.
+struct tls_found tls_names_find(const struct tls_names *t, const char *name, int64_t now_s);
 void tls_names_free(struct tls_names *t);

@@ -76,7 +76,7 @@ static struct tls_found choose(const struct tls_server *s, const char *name)
     struct tls_found found = {0};
     int64_t now_s = (int64_t)time(NULL);
     if (name[0])
-        found = tls_names_find(&s->store.names, name);
+        found = tls_names_find(&s->store.names, name, now_s);
     if (!found.first && s->dev && tls_dev_covers(s->dev, name))
         found.first = tls_dev_leaf(s->dev, name, now_s);
     if (!found.first)
@@ -162,7 +162,7 @@ bool tls_server_covers(const struct tls_server *s, const char *name)
     bool known = inet_pton(AF_INET6, name, address) == 1
                      ? inet_ntop(AF_INET6, address, normal, sizeof(normal)) != NULL
                      : tls_name_normal(name, strlen(name), normal);
-    return known && (tls_names_find(&s->store.names, normal).first ||
+    return known && (tls_names_find(&s->store.names, normal, INT64_MIN).first ||
                      (s->dev && tls_dev_covers(s->dev, normal)));
 }
 

@@ -208,6 +208,21 @@ def test_a_plain_request_for_another_host_is_not_redirected(relay):
             assert sock.recv(65536).startswith(b"HTTP/1.1 421 ")
 
 
+@pytest.mark.parametrize("length", [253, 254, 2000, 30000])
+def test_a_long_host_is_not_redirected_beyond_its_end(relay, length):
+    """A name in DNS has 253 characters; a Location never has bytes that the visitor did not send."""
+    host = ("a" * (length - len(DOMAIN) - 1) + "." + DOMAIN).encode()
+    with socket.create_connection(relay.plain, harness.DEADLINE) as sock:
+        sock.sendall(b"GET /x HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: sock.recv(65536), b""))
+    if length > 253:
+        assert answer.startswith(b"HTTP/1.1 421 ")
+    else:
+        assert answer.startswith(b"HTTP/1.1 308 ")
+        assert b"Location: https://" + host + b":%d/x\r\n" % relay.port in answer
+    assert len(answer) < 1000
+
+
 def test_what_a_trusted_proxy_has_by_https_is_not_redirected(tmp_path, made):
     authority, pair, _ = made
     with TlsRelay(tmp_path, "--trusted-proxy", "loopback", pairs=[pair],

@@ -2,6 +2,7 @@
 """A trusted proxy names the visitor of a connection by a header of the PROXY protocol."""
 import contextlib
 import itertools
+import signal
 import socket
 import ssl
 import subprocess
@@ -164,6 +165,19 @@ def test_a_check_that_closes_at_once_is_not_told(tmp_path):
             assert proxy.fetch("GET", "/_adit/health").status == 200
     told_lines = [line for line in relay.text("stderr").splitlines() if PROXY in line]
     assert not [line for line in told_lines if "refused" in line or "closed" in line], told_lines
+
+
+def test_checks_that_close_at_once_do_no_harm_when_the_total_is_reached(tmp_path):
+    """Several end in one turn of the loop, while others that come need their places."""
+    with harness.Relay(tmp_path, "--trusted-proxy", "loopback", "--proxy-protocol",
+                       "--limit", "visitors=4") as relay:
+        for _ in range(5):
+            relay.process.send_signal(signal.SIGSTOP)
+            for check in [socket.create_connection(relay.address) for _ in range(12)]:
+                check.close()
+            relay.process.send_signal(signal.SIGCONT)
+            with connect(relay, STRANGER, proxy_header.v1(ALICE)) as client:
+                assert client.fetch("GET", "/_adit/health").status == 200
 
 
 def test_a_header_has_its_time(tmp_path):

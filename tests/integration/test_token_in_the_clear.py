@@ -77,8 +77,9 @@ def test_a_relay_that_moved_to_https_ends_the_agent(tmp_path, status):
     (response("301 Moved Permanently", "Location: /there"), "it redirects: give --relay the URL"),
     (response("301 Moved Permanently", "Location: https://a b/"), "it redirects: give --relay"),
     (response("301 Moved Permanently"), "it redirects: give --relay"),
+    (response("421 Misdirected Request"), "421"), (response("204 No Content"), "204"),
     (b"SSH-2.0-OpenSSH\r\n", "does not answer in HTTP"), (b"", "does not answer in HTTP")],
-    ids=["portal", "other host", "for now", "path", "no host", "no location", "SSH", "nothing"])
+    ids=["portal", "other host", "for now", "path", "no host", "no location", "misdirected", "no page", "SSH", "nothing"])
 def test_whatever_does_not_answer_as_a_relay_gets_no_token(tmp_path, answer, told):
     with Listener(answer) as listener, ConnectProxy(listener.socket.getsockname()) as proxy, \
             start(tmp_path, f"http://{DOMAIN}", proxy) as agent:

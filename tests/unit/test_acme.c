@@ -231,6 +231,50 @@ static void a_missing_lego_is_said(void **state)
     assert_int_equal(s->acme.orders[0].failures, 1);
 }
 
+static void what_nobody_orders_any_more_is_removed(void **state)
+{
+    struct scene *s = *state;
+    assert_null(acme_begin(&s->acme));
+    shell(s, "umask 077; cd certificates; for n in example.com shop.example.com xexample.com; do "
+             "cp $CHAIN $n.crt; cp $KEY $n.key; done");
+    assert_null(acme_begin(&s->acme));
+    shell(s, "cd certificates; set -- *; [ \"$*\" = 'example.com.crt example.com.key' ]");
+}
+
+static void another_authority_is_asked_at_once(void **state)
+{
+    struct scene *s = *state;
+    put_lego(s, LEGO_GIVES "give $CHAIN $KEY");
+    assert_null(acme_begin(&s->acme));
+    acme_start(&s->acme);
+    run(s);
+    assert_null(acme_begin(&s->acme));
+    assert_true(s->acme.orders[0].until_s > 0);
+    s->config.directory = "https://ca.example.net/dir";
+    assert_null(acme_begin(&s->acme));
+    assert_int_equal(s->acme.orders[0].until_s, 0);
+    assert_true(is_published(s)); // in force until the new one comes
+}
+
+// What has come but could not be written is written later, without another order.
+static void an_order_is_not_repeated_for_want_of_a_disk(void **state)
+{
+    struct scene *s = *state;
+    put_lego(s, LEGO_GIVES "echo once >> $d/ran; give $CHAIN $KEY");
+    assert_null(acme_begin(&s->acme));
+    shell(s, "mkdir certificates/example.com.crt");
+    acme_start(&s->acme);
+    run(s);
+    assert_int_equal(s->acme.orders[0].failures, 1);
+    acme_hurry(&s->acme);
+    assert_null(s->acme.running);
+    shell(s, "rmdir certificates/example.com.crt");
+    acme_hurry(&s->acme);
+    assert_null(s->acme.running);
+    assert_true(is_published(s));
+    shell(s, "[ \"$(cat acme/ran)\" = once ]");
+}
+
 static void a_lost_account_is_made_anew(void **state)
 {
     struct scene *s = *state;
@@ -267,6 +311,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_half_published_is_published_at_the_start, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_missing_lego_is_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_nobody_orders_any_more_is_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_authority_is_asked_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_order_is_not_repeated_for_want_of_a_disk, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_lost_account_is_made_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_stop_ends_it, set_up, tear_down),
     };

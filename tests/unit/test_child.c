@@ -168,12 +168,13 @@ static void it_has_few_rights(void **state)
 {
     struct run *r = *state;
     (void)setenv("ADIT_TOKEN", "a-token-that-is-long-enough", 1);
-    run_shell(r, "echo token ${ADIT_TOKEN-none}; umask; grep -E 'NoNewPrivs|CapInh|CapAmb' "
+    run_shell(r, "echo token ${ADIT_TOKEN-none}; umask; grep -E 'NoNewPrivs|CapInh|CapAmb|CapEff' "
                  "/proc/self/status | tr -d '\\t'; "
                  "ulimit -c; ulimit -n; ls -l /proc/self/fd | grep -c socket:");
     assert_non_null(strstr(r->text, "token none\n0077\n"));
     assert_non_null(strstr(r->text, "NoNewPrivs:1\n"));
     assert_non_null(strstr(r->text, "CapInh:0000000000000000\n"));
+    assert_non_null(strstr(r->text, "CapEff:0000000000000000\n")); // root's, too
     assert_non_null(strstr(r->text, "CapAmb:0000000000000000\n"));
     assert_non_null(strstr(r->text, "\n0\n256\n"));
 }

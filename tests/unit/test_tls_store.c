@@ -78,7 +78,7 @@ static void take_away(struct stored *s, const char *name)
 
 static bool has(const struct stored *s, const char *name)
 {
-    return tls_names_find(&s->store.names, name).first != NULL;
+    return tls_names_find(&s->store.names, name, 0).first != NULL;
 }
 
 static void three_layouts_of_a_directory_are_read(void **state)
@@ -354,8 +354,8 @@ static void the_later_end_is_preferred(void **state)
         &s.c.maker, "certs/b.crt", "certs/b.key",
         &(struct tls_made){.names = "DNS:a.example,DNS:pair.example", .ends_s = 70 * TLS_DAY_S});
     open_well(&s, "DNS:pair.example");
-    assert_int_equal(tls_names_find(&s.store.names, "a.example").first->name_count, 2);
-    assert_int_equal(tls_names_find(&s.store.names, "pair.example").first->name_count, 1);
+    assert_int_equal(tls_names_find(&s.store.names, "a.example", 0).first->name_count, 2);
+    assert_int_equal(tls_names_find(&s.store.names, "pair.example", 0).first->name_count, 1);
     assert_string_equal(s.store.first->names[0], "pair.example");
     end(&s);
 }
@@ -441,6 +441,30 @@ static void a_directory_has_so_many(void **state)
     end(&s);
 }
 
+// A renewal by wildcard must not be hidden by what is left of a single name.
+static void one_that_has_ended_yields_to_a_wildcard(void **state)
+{
+    struct stored s;
+    (void)state;
+    begin(&s);
+    tls_maker_pair(&s.c.maker, "certs/a.crt", "certs/a.key",
+                   &(struct tls_made){.names = "DNS:a.b.example", .ends_s = 10 * TLS_DAY_S});
+    tls_maker_pair(&s.c.maker, "certs/b.crt", "certs/b.key",
+                   &(struct tls_made){.names = "DNS:*.b.example", .ends_s = 70 * TLS_DAY_S});
+    open_well(&s, NULL);
+    int64_t now_s = (int64_t)time(NULL);
+    const struct tls_names *names = &s.store.names;
+    assert_string_equal(tls_names_find(names, "a.b.example", now_s).first->names[0], "a.b.example");
+    assert_string_equal(
+        tls_names_find(names, "a.b.example", now_s + 11 * TLS_DAY_S).first->names[0],
+        "*.b.example");
+    // Better than none.
+    assert_string_equal(
+        tls_names_find(names, "a.b.example", now_s + 80 * TLS_DAY_S).first->names[0],
+        "a.b.example");
+    end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,6 +481,7 @@ int main(void)
         cmocka_unit_test(a_file_has_so_many_bytes),
         cmocka_unit_test(a_chain_has_so_many_certificates),
         cmocka_unit_test(a_directory_has_so_many),
+        cmocka_unit_test(one_that_has_ended_yields_to_a_wildcard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
