@@ -75,6 +75,11 @@ static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_
         answer_instead(s, ANSWER_UPSTREAM_INVALID, "a 101 without the right Sec-WebSocket-Accept");
         return;
     }
+    // Over HTTP/2 any 2xx accepts a WebSocket (RFC 8441 §5), whatever the service meant.
+    if (!switches && is_extended(s) && head->status / 100 == 2) {
+        answer_instead(s, ANSWER_UPSTREAM_INVALID, "a response of 2xx to the offer of a WebSocket");
+        return;
+    }
     const bool ok = switches ? write_switched(&r, head)
                              : visit_write_response(s->edge->visitor.set, head, respond, &r);
     if (!ok && r.error == MUX_E_HEAD && interim)

@@ -134,6 +134,15 @@ int mux_keep_trailers(struct mux_stream *s, const struct http_head *trailers);
 // Hands the trailers to nghttp2 once the body has been sent. False: out of memory.
 bool mux_submit_trailers(struct mux_stream *s);
 
+// Earns flood budget. A public peer saves up twice the cap at most: exchanges must not pay for a
+// flood behind them.
+static inline void mux_earn(struct mux *m, uint32_t gain)
+{
+    flood_budget_earn(&m->flood_budget, gain);
+    if (m->profile->is_public && m->flood_budget.left > 2 * m->flood_budget.cap)
+        m->flood_budget.left = 2 * m->flood_budget.cap;
+}
+
 struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user);
 void mux_stream_free(struct mux_stream *s);
 // Marks the stream as closed: its unread bytes no longer count, and its `closed` event is queued.

@@ -164,7 +164,8 @@ static int recv_goaway(struct mux *m, const nghttp2_frame *frame)
 {
     const bool goes_on = frame->goaway.error_code == NGHTTP2_NO_ERROR ||
                          (m->profile->is_public && m->role == MUX_CLIENT);
-    m->draining = true;
+    // A visitor who announces that it leaves is served until it does.
+    m->draining = m->draining || !(m->profile->is_public && m->role == MUX_SERVER);
     return goes_on ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 

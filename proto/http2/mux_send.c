@@ -212,9 +212,9 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     (void)session;
     if (frame->hd.type == NGHTTP2_HEADERS) {
         head_dequeued(m, frame);
-        flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_PER_HEAD);
+        mux_earn(m, FLOOD_BUDGET_PER_HEAD);
     } else if (frame->hd.type == NGHTTP2_DATA) {
-        flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_PER_FRAME);
+        mux_earn(m, FLOOD_BUDGET_PER_FRAME);
     }
     bool carries = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
     if (carries)

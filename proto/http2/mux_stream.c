@@ -105,7 +105,7 @@ void mux_expect_stray(struct mux *m, uint32_t window)
 {
     m->stray += window;
     m->stray_heads++;
-    flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_PER_RESET);
+    mux_earn(m, m->profile->is_public ? FLOOD_BUDGET_PER_HEAD : FLOOD_BUDGET_PER_RESET);
 }
 
 void mux_stream_reset(struct mux_stream *s, uint32_t code)

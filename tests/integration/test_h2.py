@@ -260,6 +260,20 @@ def test_a_wrong_accept_is_a_502_and_a_refusal_passes(tunnel, visitor):
     assert visitor.answer(websocket(visitor, "/nowhere")).status == 404
 
 
+def test_a_page_does_not_pass_for_a_websocket(tunnel, visitor):
+    """By RFC 8441 any 2xx would accept it."""
+    def page(exchange):
+        exchange.keep = False
+        exchange.head(200, [("Transfer-Encoding", "chunked")])
+        exchange.chunk(b"\x81\x05hello")
+        while exchange.wire.fill():
+            pass
+
+    tunnel.origin.on("/page", page)
+    answer = visitor.answer(websocket(visitor, "/page"))
+    assert answer.status == 502 and b"hello" not in answer.body
+
+
 def test_a_head_in_continuations_passes(visitor):
     block = visitor.block(visitor.fields())
     parts = [block[:9], block[9:10], block[10:]]
