@@ -77,12 +77,12 @@ static bool is_newer(const struct http_head *request, struct slice name,
     return f && files_date_read(f->value, &since) ? v->modified_s > since : otherwise;
 }
 
-// Whether If-Range, if any, names this very version.
+// Whether If-Range, if any, names this very version. A date does not: it is weak, since a file may
+// change twice within its second (RFC 9110 §8.8.2.2).
 static bool range_applies(const struct http_head *request, const struct files_version *v)
 {
     const struct field *f = head_find(request, SLICE("if-range"));
-    return !f || slice_eq(f->value, slice_str(v->etag)) ||
-           slice_eq(f->value, slice_str(v->modified));
+    return !f || slice_eq(f->value, slice_str(v->etag));
 }
 
 enum files_verdict files_range_read(struct slice value, uint64_t size, struct files_range *range)

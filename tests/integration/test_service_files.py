@@ -139,6 +139,13 @@ def test_what_has_not_changed_is_not_sent_again(visitor):
     assert visitor.fetch("GET", "/a.txt", [("If-Match", '"x"')]).status == 412
 
 
+def test_a_range_is_joined_by_the_tag_alone(visitor):
+    first = visitor.fetch("GET", "/a.txt")
+    for field, status in (("etag", 206), ("last-modified", 200)):
+        answer = visitor.fetch("GET", "/a.txt", [("Range", "bytes=1-2"), ("If-Range", first.get(field))])
+        assert answer.status == status
+
+
 def test_a_large_file_arrives_whole_and_goes_on_where_it_broke_off(served, tmp_path):
     part = tmp_path / "part"
     with served.visit() as visitor:
