@@ -142,6 +142,7 @@ void service_init(const struct service *s, struct service_outbound *o, struct lo
     if (s->folder[0]) {
         service_url(s, o->name);
         files_init(&o->files, l, s->folder_fd, o->name);
+        o->files.path = s->folder;
         o->files.lists = s->lists;
         o->outbound = &o->files.outbound;
         return;

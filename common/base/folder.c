@@ -24,23 +24,48 @@ static int openat2(int folder, const char *path, uint64_t flags)
     return fd < 0 ? -errno : (int)fd;
 }
 
-int folder_open(const char *path, const char **why)
+// Opens a folder beneath which openat2 works. Returns a negative errno if it cannot; `*beneath`
+// says whether openat2 was what failed.
+static int open_root(const char *path, bool *beneath)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        *why = strerror(errno);
-        return -1;
-    }
+    *beneath = fd >= 0;
+    if (fd < 0)
+        return -errno;
     int probe = openat2(fd, "", O_PATH);
-    if (probe >= 0) {
-        (void)close(probe);
+    (void)close(probe >= 0 ? probe : fd);
+    return probe >= 0 ? fd : probe;
+}
+
+int folder_open(const char *path, const char **why)
+{
+    bool beneath = false;
+    int fd = open_root(path, &beneath);
+    if (fd >= 0)
         return fd;
-    }
-    *why = probe == -ENOSYS || probe == -EPERM
+    *why = beneath && (fd == -ENOSYS || fd == -EPERM)
                ? "this needs openat2 of Linux 5.6, by which no link leads out of the folder"
-               : strerror(-probe);
-    (void)close(fd);
+               : strerror(-fd);
     return -1;
+}
+
+// The descriptor keeps its number, and dup3 replaces what it stands for at once: other threads see
+// the old folder or the new one.
+int folder_renew(int folder, const char *path)
+{
+    struct stat own;
+    struct stat now;
+    bool beneath = false;
+    if (fstat(folder, &own) != 0 || stat(path, &now) != 0)
+        return -errno;
+    if (own.st_dev == now.st_dev && own.st_ino == now.st_ino)
+        return 0;
+    int fd = open_root(path, &beneath);
+    if (fd < 0)
+        return fd;
+    int error = dup3(fd, folder, O_CLOEXEC) < 0 ? -errno : 0;
+    (void)close(fd);
+    return error;
 }
 
 void folder_close(int folder)

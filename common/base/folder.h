@@ -16,6 +16,11 @@ struct folder_entry {
 // Opens a folder. -1: `*why` says why, valid until the next strerror; it is so, too, where the
 // kernel cannot keep paths beneath a folder (Linux before 5.6).
 int folder_open(const char *path, const char **why);
+// Puts what is now at the path of an open folder in its place, under the same number, if that is
+// another folder than before: it was made anew, or a symbolic link was switched. Any number of
+// threads may call it and use the folder meanwhile. Returns 0, or a negative errno: there is no
+// folder that can be opened now, and the old one stays.
+int folder_renew(int folder, const char *path);
 void folder_close(int folder);
 
 // Opens a regular file or a folder beneath one, "" being itself. Never waits for a FIFO's writer

@@ -20,6 +20,7 @@ struct files {
     struct loop *loop;
     const char *name; // for the record
     int folder;       // of common/base/folder
+    const char *path; // of the folder, which may be replaced by another; NULL: it may not
     bool lists;       // folders without an index.html are listed
     size_t running;
 };

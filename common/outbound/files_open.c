@@ -49,9 +49,12 @@ static enum files_found open_folder(struct files_request *r)
 
 void files_open(struct files_request *r)
 {
-    r->error = 0;
-    r->fd = folder_open_beneath(r->files->folder, r->path.text, &r->st);
+    const struct files *f = r->files;
     r->found = FILES_FOUND_NONE;
+    r->error = f->path ? folder_renew(f->folder, f->path) : 0;
+    if (r->error)
+        return;
+    r->fd = folder_open_beneath(f->folder, r->path.text, &r->st);
     if (r->fd < 0)
         r->error = r->fd;
     else if (S_ISDIR(r->st.st_mode))

@@ -146,6 +146,28 @@ def test_a_range_is_joined_by_the_tag_alone(visitor):
         assert answer.status == status
 
 
+def test_a_folder_that_is_replaced_is_served_anew(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_text(name)
+    (tmp_path / "current").symlink_to("one")
+    with harness.Proxied(tmp_path, upstream=f"file://{tmp_path}/current") as proxy:
+        assert proxy.fetch("GET", "/a").body == b"one"
+        (tmp_path / "next").symlink_to("two")
+        (tmp_path / "next").rename(tmp_path / "current")
+        assert proxy.fetch("GET", "/a").body == b"two"
+        for path in (tmp_path / "current", tmp_path / "two"):
+            path.rename(tmp_path / f"gone-{path.name}")
+            assert proxy.fetch("GET", "/a").code == "ADIT-FILE-NOT-FOUND"
+        (tmp_path / "current").mkdir()
+        assert proxy.fetch("GET", "/a").status == 404
+        (tmp_path / "current/a").write_text("new")
+        (tmp_path / "secret").write_bytes(SECRET)
+        (tmp_path / "current/out").symlink_to("../secret")
+        assert proxy.fetch("GET", "/a").body == b"new"
+        assert proxy.fetch("GET", "/out").status == 404
+
+
 def test_a_large_file_arrives_whole_and_goes_on_where_it_broke_off(served, tmp_path):
     part = tmp_path / "part"
     with served.visit() as visitor:
