@@ -83,7 +83,9 @@ static void on_piece(uv_work_t *work, int status)
         return;
     }
     r->range.first += r->got;
+    r->sends = true; // a thread that reads the next piece would overwrite this one
     exchange_data(&r->endpoint, r->piece, r->got);
+    r->sends = false;
     send_more(r);
 }
 
