@@ -11,6 +11,13 @@ static struct files_request *files_request_of(struct exchange_endpoint *endpoint
     return container_of(endpoint, struct files_request, endpoint);
 }
 
+// Sets the request's share of the bytes that all listings may have.
+static void set_page_bytes(struct files_request *r, size_t bytes)
+{
+    r->files->page_bytes += bytes - r->page_bytes;
+    r->page_bytes = bytes;
+}
+
 static void on_free(struct loop_task *task)
 {
     struct files_request *r = container_of(task, struct files_request, free_task);
@@ -29,6 +36,10 @@ static void end(struct files_request *r)
     r->closed = true;
     if (r->works)
         return;
+    if (r->waits)
+        list_remove(&r->files->waiting, &r->in_waiting);
+    r->waits = false;
+    set_page_bytes(r, 0);
     r->free_task.run = on_free;
     loop_queue(r->files->loop, &r->free_task);
 }
@@ -146,6 +157,72 @@ static enum answer answer_of(int error)
     }
 }
 
+// Answers with what was found, or with why nothing was.
+static void respond(struct files_request *r)
+{
+    if (r->found == FILES_FOUND_NONE) {
+        refuse(r, answer_of(r->error));
+    } else if (r->found == FILES_FOUND_NO_INDEX) {
+        exchange_set_detail(&r->endpoint, "the folder has no index.html (--file-listing lists it)");
+        refuse(r, ANSWER_FILE_NOT_FOUND);
+    } else {
+        (void)files_send_head(r);
+        r->answered = true;
+        if (!r->endpoint.x && !r->closed) // refused
+            end(r);
+        send_more(r);
+    }
+}
+
+static void on_list(uv_work_t *work)
+{
+    files_list(container_of(work, struct files_request, work));
+}
+
+static void on_listed(uv_work_t *work, int status);
+
+// Has a thread make the listing, or lets it wait for its turn. Room for the longest page is taken
+// beforehand, as several may be ready before the loop sees any.
+static void make_page(struct files_request *r)
+{
+    struct files *f = r->files;
+    r->waits = f->making == FILES_MAKING_MAX;
+    if (r->waits) {
+        list_append(&f->waiting, &r->in_waiting);
+        return;
+    }
+    if (f->page_bytes + FILES_LISTING_BYTES > FILES_PAGES_MAX) {
+        refuse(r, ANSWER_BUSY);
+        return;
+    }
+    set_page_bytes(r, FILES_LISTING_BYTES);
+    start_work(r, on_list, on_listed);
+    f->making += r->works;
+}
+
+static void make_next(struct files *f)
+{
+    while (f->making < FILES_MAKING_MAX && f->waiting.first) {
+        struct list_link *link = list_take_first(&f->waiting);
+        make_page(LIST_ITEM(link, struct files_request, in_waiting));
+    }
+}
+
+static void on_listed(uv_work_t *work, int status)
+{
+    struct files_request *r = container_of(work, struct files_request, work);
+    struct files *f = r->files;
+    (void)status;
+    r->works = false;
+    f->making--;
+    set_page_bytes(r, r->page.cap);
+    if (r->closed)
+        end(r);
+    else
+        respond(r);
+    make_next(f);
+}
+
 static void on_open(uv_work_t *work)
 {
     files_open(container_of(work, struct files_request, work));
@@ -161,18 +238,10 @@ static void on_opened(uv_work_t *work, int status)
         return;
     }
     r->endpoint.x->facts.connect_ns = uv_hrtime() - r->opened_ns;
-    if (r->found == FILES_FOUND_NONE) {
-        refuse(r, answer_of(r->error));
-    } else if (r->found == FILES_FOUND_NO_INDEX) {
-        exchange_set_detail(&r->endpoint, "the folder has no index.html (--file-listing lists it)");
-        refuse(r, ANSWER_FILE_NOT_FOUND);
-    } else {
-        (void)files_send_head(r);
-        r->answered = true;
-        if (!r->endpoint.x && !r->closed) // refused
-            end(r);
-        send_more(r);
-    }
+    if (r->found == FILES_FOUND_PAGE)
+        make_page(r);
+    else
+        respond(r);
 }
 
 static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_head *head,
@@ -181,6 +250,7 @@ static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_
     struct files_request *r = files_request_of(endpoint);
     (void)framing;
     r->opened_ns = uv_hrtime();
+    r->asks_head = endpoint->x->asks_head;
     if (!slice_eq(head->method, SLICE("GET")) && !slice_eq(head->method, SLICE("HEAD")))
         refuse(r, ANSWER_FILE_METHOD);
     else if (!files_path_read(head->target, &r->path))

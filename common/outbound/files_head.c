@@ -95,7 +95,7 @@ static bool send_page(struct files_request *r)
 {
     struct http_head head;
     struct values v;
-    r->range = (struct files_range){0, buf_len(&r->page)};
+    r->range = (struct files_range){0, r->page_len};
     set_status(&head, 200, "OK");
     add_length(&head, &v, r->range.end);
     add(&head, SLICE("Content-Type"), "text/html; charset=utf-8");

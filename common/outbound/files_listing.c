@@ -6,7 +6,10 @@
 #include "proto/http/percent.h"
 
 enum {
-    HREF_MAX = 3 * 256 + 1 // a name of 255 bytes, encoded
+    HREF_MAX = 3 * 256 + 1, // a name of 255 bytes, encoded
+    // One entry more, with its name escaped, and the end of the page.
+    LAST_BYTES = HREF_MAX + 6 * 256 + 256,
+    ENTRIES_END = FILES_LISTING_BYTES - LAST_BYTES
 };
 
 struct entry {
@@ -87,8 +90,8 @@ static bool write_page(struct buf *page, const struct files_path *path, struct e
     if (path->len > 0)
         ok = ok && add(page, "<li><a href=\"../\">../</a>\n");
     for (size_t i = 0; ok && i < all->count; i++) {
-        all->cut = all->cut || buf_len(page) > FILES_LISTING_BYTES;
-        ok = buf_len(page) > FILES_LISTING_BYTES || add_entry(page, &all->list[i]);
+        all->cut = all->cut || buf_len(page) > ENTRIES_END;
+        ok = buf_len(page) > ENTRIES_END || add_entry(page, &all->list[i]);
     }
     return ok && add(page, "</ul>\n") && (!all->cut || add(page, "<p>There are more.</p>\n")) &&
            add(page, "</html>\n");

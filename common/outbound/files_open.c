@@ -41,10 +41,19 @@ static enum files_found open_folder(struct files_request *r)
         return FILES_FOUND_FILE;
     if (r->error)
         return FILES_FOUND_NONE;
-    if (!r->files->lists)
-        return FILES_FOUND_NO_INDEX;
+    return r->files->lists ? FILES_FOUND_PAGE : FILES_FOUND_NO_INDEX;
+}
+
+void files_list(struct files_request *r)
+{
     r->error = files_listing(r->fd, &r->path, &r->page);
-    return r->error ? FILES_FOUND_NONE : FILES_FOUND_PAGE;
+    r->page_len = buf_len(&r->page);
+    if (r->error)
+        r->found = FILES_FOUND_NONE;
+    if (r->error || r->asks_head)
+        buf_free(&r->page);
+    folder_close(r->fd);
+    r->fd = -1;
 }
 
 void files_open(struct files_request *r)

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "common/base/folder.h"
-#include "common/outbound/files_listing.h"
+#include "common/outbound/files_internal.h"
 #include "tests/support/sample_inbound.h"
 
 static void on_request(void *ctx, struct exchange *x, struct http_head *head,
@@ -97,6 +97,42 @@ static void a_long_listing_says_that_there_is_more(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
+// Names that are long, and six times as long in a page.
+static void a_page_keeps_to_its_bytes(void **state)
+{
+    enum {
+        NAMES = 2000,
+        NAME_BYTES = 240
+    };
+    static const struct files_path top = {.is_folder = true};
+    char path[] = "/tmp/adit-unit-files-XXXXXX";
+    const char *why = NULL;
+    char name[NAME_BYTES + 16];
+    struct buf page = {0};
+    (void)state;
+    assert_non_null(mkdtemp(path));
+    int folder = folder_open(path, &why);
+    assert_true(folder >= 0);
+    memset(name, '"', NAME_BYTES);
+    for (int i = 0; i < NAMES; i++) {
+        (void)snprintf(name + NAME_BYTES, 16, "%d", i);
+        int fd = openat(folder, name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        (void)close(fd);
+    }
+    assert_int_equal(files_listing(folder, &top, &page), 0);
+    assert_in_range(page.cap, FILES_LISTING_BYTES / 2 + 1, FILES_LISTING_BYTES);
+    assert_non_null(memmem(buf_at(&page), buf_len(&page), "There are more", 14));
+    assert_memory_equal(buf_at(&page) + buf_len(&page) - 8, "</html>\n", 8);
+    buf_free(&page);
+    for (int i = 0; i < NAMES; i++) {
+        (void)snprintf(name + NAME_BYTES, 16, "%d", i);
+        assert_int_equal(unlinkat(folder, name, 0), 0);
+    }
+    folder_close(folder);
+    assert_int_equal(rmdir(path), 0);
+}
+
 // Nothing but regular files and folders is opened, and nothing outside.
 static void only_what_lies_in_the_folder_is_opened(void **state)
 {
@@ -131,11 +167,131 @@ static void only_what_lies_in_the_folder_is_opened(void **state)
     assert_string_equal(why, "No such file or directory");
 }
 
+// Takes a piece and grants credit for it at once: no thread may have the piece meanwhile.
+static void take_and_credit(struct exchange_endpoint *e, const char *bytes, size_t len)
+{
+    const struct files_request *r =
+        container_of(e->x->endpoint[OUTBOUND], struct files_request, endpoint);
+    assert_true(buf_append(&sample_inbound_of(e)->got, bytes, len));
+    exchange_credit(e, len);
+    assert_false(r->works);
+}
+
+static void on_get(void *ctx, struct exchange *x, struct http_head *head,
+                   const struct body_framing *framing)
+{
+    struct files *f = ctx;
+    head->method = SLICE("GET");
+    head->target = f->lists ? SLICE("/") : SLICE("/f00001");
+    outbound_forward(&f->outbound, NULL, x, head, framing);
+}
+
+static void get(struct files *f, struct sample_inbound *in)
+{
+    static const struct exchange_ops ops = {
+        .head = sample_inbound_head,
+        .data = take_and_credit,
+        .finish = sample_inbound_finish,
+        .unwanted = sample_inbound_unwanted,
+        .credit = sample_inbound_credit,
+        .closed = sample_inbound_closed,
+    };
+    const struct inbound_handler handler = {.request = on_get, .ctx = f};
+    assert_true(sample_inbound_open(in, &handler, "x:1", NULL));
+    if (!f->lists)
+        in->endpoint.ops = &ops;
+}
+
+static void wait_for(struct files *f, struct sample_inbound *in, unsigned status)
+{
+    while (!in->ended && !in->closed)
+        loop_run_once(f->loop);
+    assert_int_equal(in->status, status);
+    sample_inbound_free(in);
+    loop_run_once(f->loop);
+}
+
+static void with_folder(void (*test)(struct files *f))
+{
+    char path[] = "/tmp/adit-unit-files-XXXXXX";
+    const char *why = NULL;
+    struct loop *loop = calloc(1, sizeof(*loop));
+    struct files f;
+    assert_non_null(loop);
+    assert_non_null(mkdtemp(path));
+    assert_int_equal(loop_init(loop), 0);
+    files_init(&f, loop, folder_open(path, &why), "file:///x");
+    f.path = path;
+    make(f.folder, 1);
+    test(&f);
+    assert_int_equal(f.running, 0);
+    assert_int_equal(f.making, 0);
+    assert_int_equal(unlinkat(f.folder, "f00001", 0), 0);
+    files_deinit(&f);
+    folder_close(f.folder);
+    loop_deinit(loop);
+    free(loop);
+    assert_int_equal(rmdir(path), 0);
+}
+
+static void get_beside_pages(struct files *f)
+{
+    static const struct {
+        size_t bytes;
+        unsigned status;
+    } beside[] = {
+        {0, 200},
+        {FILES_PAGES_MAX - FILES_LISTING_BYTES, 200},
+        {FILES_PAGES_MAX - FILES_LISTING_BYTES + 1, 503},
+        {FILES_PAGES_MAX, 503},
+    };
+    struct sample_inbound in[2 * FILES_MAKING_MAX + 1];
+    f->lists = true;
+    for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+        f->page_bytes = beside[i].bytes;
+        get(f, &in[0]);
+        wait_for(f, &in[0], beside[i].status);
+        assert_int_equal(f->page_bytes, beside[i].bytes); // given back
+    }
+    f->page_bytes = 0; // more than are made at a time: the others wait
+    for (size_t i = 0; i < sizeof(in) / sizeof(in[0]); i++)
+        get(f, &in[i]);
+    for (size_t i = 0; i < sizeof(in) / sizeof(in[0]); i++)
+        wait_for(f, &in[i], 200);
+    assert_int_equal(f->page_bytes, 0);
+}
+
+static void listings_are_bounded_together(void **state)
+{
+    (void)state;
+    with_folder(get_beside_pages);
+}
+
+static void get_pieces(struct files *f)
+{
+    struct sample_inbound in;
+    int fd = openat(f->folder, "f00001", O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, 4 * (off_t)FILES_PIECE_BYTES), 0);
+    (void)close(fd);
+    get(f, &in);
+    wait_for(f, &in, 200);
+}
+
+static void a_piece_is_lent_until_it_is_taken(void **state)
+{
+    (void)state;
+    with_folder(get_pieces);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_at_a_time_are_bounded),
+        cmocka_unit_test(listings_are_bounded_together),
+        cmocka_unit_test(a_piece_is_lent_until_it_is_taken),
         cmocka_unit_test(a_long_listing_says_that_there_is_more),
+        cmocka_unit_test(a_page_keeps_to_its_bytes),
         cmocka_unit_test(only_what_lies_in_the_folder_is_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
