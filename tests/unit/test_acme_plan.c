@@ -68,7 +68,7 @@ static void a_name_elsewhere_is_refused(void **state)
 
 static void the_most_names_fit(void **state)
 {
-    static char names[ACME_NAMES_MAX][8];
+    static char names[ACME_NAMES_MAX][16];
     struct acme_config c = {.name_count = ACME_NAMES_MAX};
     const char *why = NULL;
     (void)state;
