@@ -86,6 +86,7 @@ enum {
     // Of a visitor's HTTP/2 connection.
     LIMIT_H2_STREAMS = 100,              // at once
     LIMIT_H2_UNREAD_BYTES = 1024 * 1024, // received and not passed on, all streams together
+    LIMIT_H2_WINDOW_BYTES = 256 * 1024,  // the same of one stream: a stalled one holds no more
     LIMIT_H2_HEADS_BYTES = 128 * 1024,   // of interim responses that wait to be sent
     LIMIT_H2_ROOM_BYTES = 64 * 1024,     // of a response on their way, above LIMIT_CREDIT_BYTES
     LIMIT_H2_CHECK_MS = 1000,            // between checks of its streams' time limits

@@ -99,12 +99,13 @@ static int write_bodies(struct http2_conn *h)
     return n;
 }
 
-// A peer that does not read our answers is not read either. A service that writes before it reads
-// on would wait for us for ever.
+// Reads on whatever waits to be sent: what comes may be the credit that it waits for, and a peer
+// that writes before it reads on would wait for us for ever. Answers to a peer that does not read
+// them are bounded by its flood budget, by nghttp2's count of them, and by its streams.
 static void update_reading(struct http2_conn *h)
 {
     if (is_open(h))
-        conn_want_read(h->conn, h->insists || conn_pending(h->conn) <= LIMIT_UNREAD_ANSWERS_BYTES);
+        conn_want_read(h->conn, true);
 }
 
 // Moves frames to the connection while fewer than `most` bytes wait there. Returns whether there

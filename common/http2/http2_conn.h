@@ -20,7 +20,6 @@ struct http2_conn {
     const struct http2_conn_ops *ops;
     struct loop_task flush, settle;
     uint64_t ticked_ms;
-    bool insists; // reads although the peer does not
     bool in_mux;  // the mux is on the stack: its streams stay
     bool woken;   // meanwhile: http2_conn_wake was called
     bool closing; // http2_conn_close was called,

@@ -49,9 +49,10 @@ static void h2_edge_close(struct h2_edge *e, int error, enum conn_close_mode how
 static void check_streams(struct h2_edge *e)
 {
     const uint64_t now_ms = loop_now_ms(e->h.loop);
+    const bool taken = h2_edge_is_taken(e, now_ms);
     for (struct list_link *link = e->streams.first, *next = NULL; link; link = next) {
         next = link->next;
-        h2_stream_check(LIST_ITEM(link, struct h2_stream, in_edge), now_ms);
+        h2_stream_check(LIST_ITEM(link, struct h2_stream, in_edge), now_ms, taken);
     }
 }
 
@@ -144,7 +145,7 @@ static struct mux *new_mux(struct h2_edge *e)
                                       .scratch = &e->visitor.set->h2_scratch};
     limits.streams = LIMIT_H2_STREAMS;
     limits.unread = LIMIT_H2_UNREAD_BYTES;
-    limits.window = limits.window_far = LIMIT_H2_UNREAD_BYTES;
+    limits.window = limits.window_far = LIMIT_H2_WINDOW_BYTES;
     limits.heads = LIMIT_H2_HEADS_BYTES;
     limits.head_bytes = h2_limits(e)->head_bytes;
     limits.head_fields = h2_limits(e)->head_fields;

@@ -33,6 +33,8 @@ struct h2_edge {
     struct list streams;    // of struct h2_stream
     size_t count;           // of these
     size_t endless;         // of these: with an endless exchange
+    uint64_t send_since_ms; // since when its window as a whole holds a portion back; 0: it does not
+    size_t sent_bytes;      // of that portion
     bool used;              // a request has come
     bool closed;
 };
@@ -78,5 +80,7 @@ void h2_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *head,
 void h2_stream_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
 void h2_stream_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers);
 void h2_stream_on_drained(void *ctx, struct mux_stream *s, size_t len);
-// Applies the time limits.
-void h2_stream_check(struct h2_stream *s, uint64_t now_ms);
+// Whether the visitor takes what its window for all streams together has held back, by the rate.
+bool h2_edge_is_taken(struct h2_edge *e, uint64_t now_ms);
+// Applies the time limits. `taken` is what h2_edge_is_taken says.
+void h2_stream_check(struct h2_stream *s, uint64_t now_ms, bool taken);

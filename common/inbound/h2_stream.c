@@ -113,7 +113,8 @@ static void endpoint_closed(struct exchange_endpoint *endpoint, const struct exc
         http2_stream_wake(&s->h);
         return;
     }
-    const bool of_visitor = why == EXCHANGE_PROTOCOL && !x->responded;
+    // A service that sends 1xx responses without end is no fault of the visitor's.
+    const bool of_visitor = why == EXCHANGE_PROTOCOL && !x->responded && x->interim < LIMIT_INTERIM;
     http2_stream_release(&s->h, of_visitor ? MUX_RESET_PROTOCOL : MUX_RESET_INTERNAL);
     http2_stream_discard(&s->h);
 }
@@ -250,8 +251,10 @@ void h2_stream_on_data(void *ctx, struct mux_stream *mux_stream, const char *byt
 {
     struct h2_stream *s = mux_user(mux_stream);
     struct exchange *x = s ? s->h.endpoint.x : NULL;
-    if (!x)
+    if (!x) { // nobody takes it: other streams' bodies must not wait for that
+        mux_credit(mux_stream, len);
         return;
+    }
     s->awaits_continue = false;
     s->body_bytes += len;
     if (!exchange_is_undecided(x)) {
@@ -277,8 +280,10 @@ void h2_stream_on_end(void *ctx, struct mux_stream *mux_stream, struct http_head
 void h2_stream_on_drained(void *ctx, struct mux_stream *mux_stream, size_t len)
 {
     struct h2_stream *s = mux_user(mux_stream);
-    if (s)
+    if (s) {
         s->sent_bytes += len;
+        s->edge->sent_bytes += len;
+    }
     http2_stream_on_drained(ctx, mux_stream, len);
 }
 
@@ -317,7 +322,18 @@ static void cut(struct h2_stream *s, bool answers)
     http2_stream_discard(&s->h);
 }
 
-void h2_stream_check(struct h2_stream *s, uint64_t now_ms)
+bool h2_edge_is_taken(struct h2_edge *e, uint64_t now_ms)
+{
+    if (mux_is_held(e->h.mux))
+        return is_in_time(&e->send_since_ms, &e->sent_bytes, h2_limits(e)->send_ms, e, now_ms);
+    e->send_since_ms = 0;
+    return true;
+}
+
+// A response waits for the visitor if the window of its stream holds it back, or that of the
+// connection while the visitor takes too little of any. Others wait for their turn, which the
+// visitor's priorities may put off for long.
+void h2_stream_check(struct h2_stream *s, uint64_t now_ms, bool taken)
 {
     const struct h2_edge *e = s->edge;
     if (!s->h.stream)
@@ -331,8 +347,11 @@ void h2_stream_check(struct h2_stream *s, uint64_t now_ms)
         cut(s, true);
         return;
     }
-    if (s->endless || mux_stream_unsent(s->h.stream) == 0)
+    const bool waits = !s->endless && mux_stream_unsent(s->h.stream) > 0;
+    const bool held = waits && mux_stream_is_held(s->h.stream);
+    if (!held)
         s->send_since_ms = 0;
-    else if (!is_in_time(&s->send_since_ms, &s->sent_bytes, h2_limits(e)->send_ms, e, now_ms))
+    if ((waits && !taken) ||
+        (held && !is_in_time(&s->send_since_ms, &s->sent_bytes, h2_limits(e)->send_ms, e, now_ms)))
         cut(s, false);
 }

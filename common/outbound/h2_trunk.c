@@ -152,7 +152,6 @@ static void trunk_begin(struct h2_trunk *k, struct conn *c, struct mux *m)
     conn_set_owner(c, &conn_ops, k);
     conn_set_read_max(c, LIMIT_READ_BULK_BYTES);
     http2_conn_begin(&k->h, u->loop, c, m, &http2_ops);
-    k->h.insists = true;
     k->open = true;
     for (struct list_link *at = k->requests.first, *next = NULL; at && !k->closed; at = next) {
         struct h2_request *r = LIST_ITEM(at, struct h2_request, in_list);

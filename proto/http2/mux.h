@@ -214,6 +214,10 @@ int mux_respond_dated(struct mux_stream *s, const struct http_head *head, struct
 // Body bytes that the peer's window, or `most` of it, takes besides those that are queued; < 0:
 // they exceed it.
 ptrdiff_t mux_stream_room(const struct mux_stream *s, int32_t most);
+// Whether the peer's window of the stream takes no more; of the connection: of all streams
+// together.
+bool mux_stream_is_held(const struct mux_stream *s);
+bool mux_is_held(const struct mux *m);
 // Queues a copy of body bytes. The caller bounds them by mux_stream_room, and hears from `drained`
 // when that is another. Ignored once the direction is finished or the stream closed. Returns 0
 // or MUX_E_MEMORY.

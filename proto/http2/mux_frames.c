@@ -149,6 +149,13 @@ static int feed(struct mux *m, const uint8_t *bytes, size_t len)
     return n == NGHTTP2_ERR_FLOODED || m->flood_budget.left < 0 ? MUX_E_FLOOD : MUX_E_PROTOCOL;
 }
 
+// nghttp2 does not tell of the end of a head whose stream was reset meanwhile.
+static void note_frame_taken(struct mux *m)
+{
+    if (m->frame_left == 0 && m->frame_ends_head)
+        m->head_open = false;
+}
+
 // Takes a whole frame head and as much of its payload as the `len` bytes hold. Returns the number
 // of bytes taken, or a mux_error.
 static int recv_frame(struct mux *m, const uint8_t *bytes, size_t len)
@@ -162,7 +169,10 @@ static int recv_frame(struct mux *m, const uint8_t *bytes, size_t len)
     size_t n = len - MUX_FRAME_HEAD < f.len ? len : MUX_FRAME_HEAD + f.len;
     m->frame_left = f.len - (n - MUX_FRAME_HEAD);
     m->frame_accepted = false;
+    m->frame_ends_head = (f.type == NGHTTP2_HEADERS || f.type == NGHTTP2_CONTINUATION) &&
+                         (f.flags & NGHTTP2_FLAG_END_HEADERS);
     error = feed(m, bytes, n);
+    note_frame_taken(m);
     // An ignored frame means that the session is dead and its GOAWAY under way. After a GOAWAY of
     // its own and the last stream, want_read is false and ignoring is legal.
     if (!error && announced && !m->frame_accepted && nghttp2_session_want_read(m->session))
@@ -175,6 +185,7 @@ static int recv_payload(struct mux *m, const uint8_t *bytes, size_t len)
     size_t n = len < m->frame_left ? len : m->frame_left;
     m->frame_left -= n;
     int error = feed(m, bytes, n);
+    note_frame_taken(m);
     return error ? error : (int)n;
 }
 

@@ -94,11 +94,12 @@ struct mux {
     struct http_head *head; // allocated with the first head; its text lies in `text`
     char *text;             // MUX_HEAD_MAX bytes, allocated with it
     size_t text_len;
-    bool head_broken; // malformed or too large: what follows is not kept
-    bool head_cut;    // public: over a limit: what follows is not kept
-    bool head_open;   // its END_HEADERS has not come
-    size_t head_size; // public: for limits.head_bytes
-    bool head_fields; // a field that is no pseudo-field has come
+    bool head_broken;     // malformed or too large: what follows is not kept
+    bool head_cut;        // public: over a limit: what follows is not kept
+    bool head_open;       // its END_HEADERS has not come
+    bool frame_ends_head; // the frame being received has END_HEADERS
+    size_t head_size;     // public: for limits.head_bytes
+    bool head_fields;     // a field that is no pseudo-field has come
     struct mux_scratch *scratch;
     // public: resets that the peer may still cause, and the time towards one more
     uint32_t resets_left, resets_ms;

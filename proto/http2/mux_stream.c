@@ -40,6 +40,16 @@ ptrdiff_t mux_stream_room(const struct mux_stream *s, int32_t most)
     return (window < most ? window : most) - (ptrdiff_t)mux_stream_queued(s);
 }
 
+bool mux_stream_is_held(const struct mux_stream *s)
+{
+    return nghttp2_session_get_stream_remote_window_size(s->mux->session, s->id) <= 0;
+}
+
+bool mux_is_held(const struct mux *m)
+{
+    return nghttp2_session_get_remote_window_size(m->session) <= 0;
+}
+
 struct mux_stream *mux_stream_find(struct mux *m, int32_t id)
 {
     m->found = id != 0 ? nghttp2_session_get_stream_user_data(m->session, id) : NULL;

@@ -129,10 +129,10 @@ class H2Client:
         self.send(out)
         return number
 
-    def read(self):
+    def read(self, most=1 << 18):
         """Reads once. False at the end of the connection."""
         try:
-            data = self.socket.recv(1 << 18)
+            data = self.socket.recv(most)
         except ConnectionError:
             data = b""
         if not data:
