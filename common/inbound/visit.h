@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the visitors' inbounds have in common, whatever HTTP they speak: whose request it is,
-// whether there is a place for it, the facts of its exchange, the cookies of its response.
+// Common to the visitors' inbounds, whatever HTTP they speak: whose request it is, whether there is
+// a place for it, the facts of its exchange, the cookies of its response.
 #pragma once
 #include "edge_set.h"
 

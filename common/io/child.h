@@ -21,8 +21,8 @@ struct child;
 struct child_events {
     // A line of its output, without its end: printable text.
     void (*line)(struct child *c, const char *text);
-    // It has ended, and all its output has come. `status` is that of its exit, or -1 when a signal
-    // or the time limit ended it. `c` may be started again.
+    // The program has ended, and all its output has come. `status` is that of its exit, or -1 when
+    // a signal or the time limit ended it. `c` may be started again.
     void (*ended)(struct child *c, int status);
 };
 

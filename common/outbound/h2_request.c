@@ -111,7 +111,7 @@ static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_
         refuse(r, ANSWER_BUSY, "");
 }
 
-// What is kept of a request is bounded: by its credit until it is sent, then more closely.
+// The bytes kept of a request are bounded: by its credit until it is sent, then more closely.
 static bool keep(struct h2_request *r, const char *bytes, size_t len)
 {
     if (!r->h.stream)

@@ -46,7 +46,7 @@ struct h2_request {
 struct h2_request_ops {
     // The request has a place in a connection that is open: it opens its stream.
     void (*begin)(struct h2_request *r);
-    // There will be no place. `detail` may be "".
+    // No place is to be had. `detail` may be "".
     void (*refuse)(struct h2_request *r, enum answer answer, const char *detail);
     struct mux_handler handler;
 };

@@ -256,7 +256,7 @@ static void another_authority_is_asked_at_once(void **state)
     assert_true(is_published(s)); // in force until the new one comes
 }
 
-// What has come but could not be written is written later, without another order.
+// A certificate that has come but could not be written is written later, without another order.
 static void an_order_is_not_repeated_for_want_of_a_disk(void **state)
 {
     struct scene *s = *state;
